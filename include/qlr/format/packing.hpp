@@ -1,0 +1,220 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+
+#include "qlr/core/assert.hpp"
+#include "qlr/core/index.hpp"
+
+namespace qlr {
+
+/// Rows that are interleaved in a code tensor, and so the rows a kernel sums at once: 64 are 4 zmm, 8 ymm or 16 xmm
+/// registers of 32-bit lanes. A part of the stored form: another number is another layout version.
+inline constexpr Index block_rows = 64;
+
+/// Rows a kernel may load with one instruction, whether or not the matrix has that many left.
+inline constexpr Index load_rows = 16;
+
+namespace rule {
+
+template <int CodeBits>
+struct CodeIsOneToThirtyTwoBits {
+  static_assert(1 <= CodeBits && CodeBits <= 32, "qlr::Packing<CodeBits>: a code must have 1 to 32 bits");
+};
+
+template <Index BlockRows>
+struct BlockIsWholeLoads {
+  static_assert(BlockRows > 0 && BlockRows % load_rows == 0,
+                "qlr::Packing<CodeBits, BlockRows>: a block must be a multiple of 16 rows");
+};
+
+}  // namespace rule
+
+/// A word that every row of a block has once in a plane.
+struct Piece {
+  Index offset;      ///< bytes that each row has before it; Packing::word_offset says where a row's word is
+  Index first_tile;  ///< the tile at its position 0; it holds up to 8 * bytes / width tiles
+  int bytes;         ///< 4, 2 or 1
+};
+
+/// Where a matrix of rows x tiles codes of CodeBits bits each lies in memory: layout version 1.
+///
+/// - **Planes.** CodeBits is a sum of distinct powers of two, and a code is cut accordingly: its lowest bits, as many as
+///   the largest power, are its part in plane 0, and so on. 3 = 2 + 1: bits 0 and 1 in plane 0, bit 2 in plane 1.
+/// - **Pieces.** In a plane of width w, a row's parts fill 32-bit pieces of 32 / w tiles. The last (tiles * w mod 32)
+///   bits, rounded up to bytes, are a 32-bit piece if they are 4 bytes, else a 16-bit piece if they are at least 2, then
+///   an 8-bit piece if 1 is left.
+/// - **Bits.** Position t of a piece of B bytes is at bit 8 * (t mod B) + w * (t div B) of the little-endian word, so
+///   that (word >> w * k) & mask has four neighbouring tiles in its four bytes: an operand of a 4-way int8 dot product.
+///   For w = 16 and 32 it is bit w * t. Bits that no tile has are zero.
+/// - **Blocks.** BlockRows rows are a block; the last block is as tall as the rows left. Blocks follow one another
+///   without gaps; inside a block of h rows plane follows plane and piece follows piece, and a piece is the h rows'
+///   words, row after row. In a tensor aligned to 64 bytes every block and, in blocks of 64 rows, every piece is aligned
+///   to 64 bytes as well.
+/// - **Padding.** A row is padded to whole bytes per plane and no row is added. The tensor is padded with zeros to a
+///   multiple of 64 bytes, and by 64 more unless rows is a multiple of 16: so 16 rows of a piece can be loaded from any
+///   multiple of 16 rows on without leaving the tensor.
+///
+/// No byte is shared between rows: threads may set different rows of one tensor at a time.
+template <int CodeBits, Index BlockRows = block_rows>
+struct Packing : private rule::CodeIsOneToThirtyTwoBits<CodeBits>, private rule::BlockIsWholeLoads<BlockRows> {
+  static constexpr int layout_version = 1;
+  static constexpr int code_bits = CodeBits;
+  static constexpr Index rows_per_block = BlockRows;
+
+  /// Planes of a code, 1 to 5.
+  static constexpr int planes = [] {
+    int count = 0;
+    for (int width = 32; width > 0; width /= 2) count += (CodeBits & width) != 0;
+    return count;
+  }();
+
+  /// Bits of a code in this plane: 32, 16, 8, 4, 2 or 1, falling. @pre 0 <= plane < planes
+  static constexpr int width(int plane) noexcept {
+    int power = 32;
+    for (int seen = -1;; power /= 2)
+      if ((CodeBits & power) != 0 && ++seen == plane) return power;
+  }
+
+  /// The lowest bit of a code that is in this plane. @pre 0 <= plane < planes
+  static constexpr int shift(int plane) noexcept { return plane == 0 ? 0 : shift(plane - 1) + width(plane - 1); }
+
+  /// The low width(plane) bits.
+  static constexpr std::uint32_t mask(int plane) noexcept { return ~std::uint32_t(0) >> (32 - width(plane)); }
+
+  /// Bytes that each row has in a plane.
+  static constexpr Index plane_bytes(int plane, Index tiles) noexcept { return ceil_divide(tiles * width(plane), 8); }
+
+  /// Bytes that each row has before a plane. @pre 0 <= plane <= planes
+  static constexpr Index plane_offset(int plane, Index tiles) noexcept {
+    return plane == 0 ? 0 : plane_offset(plane - 1, tiles) + plane_bytes(plane - 1, tiles);
+  }
+
+  /// Bytes of a row: at most planes - 1 more than ceil(CodeBits * tiles / 8).
+  static constexpr Index row_bytes(Index tiles) noexcept { return plane_offset(planes, tiles); }
+
+  /// Bytes of the tensor, padding included; 0 if it has no codes.
+  static constexpr Index bytes(Index rows, Index tiles) noexcept {
+    const Index used = rows * row_bytes(tiles);
+    return used == 0 ? 0 : round_up(used, 64) + (rows % load_rows == 0 ? 0 : 64);
+  }
+
+  /// Blocks of the tensor.
+  static constexpr Index blocks(Index rows) noexcept { return ceil_divide(rows, BlockRows); }
+
+  /// Rows of a block. @pre 0 <= block < blocks(rows)
+  static constexpr Index height(Index block, Index rows) noexcept {
+    return std::min(BlockRows, rows - block * BlockRows);
+  }
+
+  /// The byte at which a block begins.
+  static constexpr Index block_offset(Index block, Index tiles) noexcept {
+    return block * BlockRows * row_bytes(tiles);
+  }
+
+  /// Pieces of a plane that are full 32-bit words: the first ones, offset 4 bytes from each other.
+  static constexpr Index full_pieces(int plane, Index tiles) noexcept { return tiles * width(plane) / 32; }
+
+  /// Pieces of a plane: the full ones and 0, 1 or 2 more.
+  static constexpr Index pieces(int plane, Index tiles) noexcept {
+    const Index full = full_pieces(plane, tiles);
+    const Index rest = plane_bytes(plane, tiles) - 4 * full;
+    return full + (rest == 0 ? 0 : rest == 3 ? 2 : 1);
+  }
+
+  /// The index-th piece of a plane. @pre 0 <= index < pieces(plane, tiles)
+  static constexpr Piece piece(int plane, Index index, Index tiles) noexcept {
+    const Index full = full_pieces(plane, tiles);
+    const Index offset = index <= full ? 4 * index : 4 * full + 2;
+    const Index rest = plane_bytes(plane, tiles) - offset;
+    return {plane_offset(plane, tiles) + offset, offset * 8 / width(plane), rest >= 4 ? 4 : rest >= 2 ? 2 : 1};
+  }
+
+  /// The byte of a block at which the word of a row begins. @pre 0 <= row < height, the block's rows
+  static constexpr Index word_offset(const Piece& piece, Index height, Index row) noexcept {
+    return height * piece.offset + row * piece.bytes;
+  }
+
+  /// The index of the piece of a plane that holds a tile. @pre 0 <= tile < tiles
+  static constexpr Index piece_of(int plane, Index tile, Index tiles) noexcept {
+    const Index index = tile * width(plane) / 32;
+    const bool behind_half_word = index + 1 < pieces(plane, tiles) && piece(plane, index + 1, tiles).first_tile <= tile;
+    return index + behind_half_word;
+  }
+
+  /// The bit of a piece's little-endian word at which a position's part of a code begins.
+  /// @pre 0 <= position < 8 * piece_bytes / width(plane)
+  static constexpr int bit(int plane, int piece_bytes, int position) noexcept {
+    const int neighbours = std::min(piece_bytes, 8 * piece_bytes / width(plane));
+    return position % neighbours * std::max(8, width(plane)) + position / neighbours * width(plane);
+  }
+
+  /// The code of a tile. @pre 0 <= row < rows, 0 <= tile < tiles
+  static constexpr std::uint32_t get(const std::uint8_t* codes, Index rows, Index tiles, Index row,
+                                     Index tile) noexcept {
+    std::uint32_t code = 0;
+    for (int plane = 0; plane < planes; ++plane) {
+      const Place place = locate(plane, rows, tiles, row, tile);
+      std::uint32_t part = 0;
+      for (int byte = 0; byte < ceil_divide(width(plane), 8); ++byte)
+        part |= std::uint32_t(codes[place.byte + byte]) << 8 * byte;
+      code |= (part >> place.bit & mask(plane)) << shift(plane);
+    }
+    return code;
+  }
+
+  /// Stores the code of a tile and leaves every other bit as it is.
+  /// @pre 0 <= row < rows, 0 <= tile < tiles, code < 2^CodeBits
+  /// @post get(codes, rows, tiles, row, tile) == code
+  static constexpr void set(std::uint8_t* codes, Index rows, Index tiles, Index row, Index tile,
+                            std::uint32_t code) noexcept {
+    QLR_ASSERT(CodeBits == 32 || code >> (CodeBits % 32) == 0);
+    for (int plane = 0; plane < planes; ++plane) {
+      const Place place = locate(plane, rows, tiles, row, tile);
+      const std::uint32_t keep = ~(mask(plane) << place.bit);
+      const std::uint32_t part = (code >> shift(plane) & mask(plane)) << place.bit;
+      for (int byte = 0; byte < ceil_divide(width(plane), 8); ++byte) {
+        std::uint8_t& target = codes[place.byte + byte];
+        target = std::uint8_t((target & keep >> 8 * byte) | part >> 8 * byte);
+      }
+    }
+  }
+
+ private:
+  struct Place {
+    Index byte;  // of the tensor: the first one that has a bit of the part
+    int bit;     // of that byte
+  };
+
+  static constexpr Place locate(int plane, Index rows, Index tiles, Index row, Index tile) noexcept {
+    QLR_ASSERT(0 <= row && row < rows && 0 <= tile && tile < tiles);
+    const Index block = row / BlockRows;
+    const Piece p = piece(plane, piece_of(plane, tile, tiles), tiles);
+    const int first_bit = bit(plane, p.bytes, int(tile - p.first_tile));
+    const Index word = block_offset(block, tiles) + word_offset(p, height(block, rows), row % BlockRows);
+    return {word + first_bit / 8, first_bit % 8};
+  }
+};
+
+/// A row's word of a piece: the little-endian word at any address.
+template <class Word>
+Word load_word(const std::uint8_t* bytes) noexcept {
+  Word word = 0;
+  for (std::size_t i = 0; i < sizeof(Word); ++i) word = Word(word | Word(bytes[i]) << 8 * i);
+  return word;
+}
+
+static_assert(Packing<3>::planes == 2 && Packing<3>::width(0) == 2 && Packing<3>::width(1) == 1);
+static_assert(Packing<7>::planes == 3 && Packing<7>::shift(0) == 0 && Packing<7>::shift(1) == 4 &&
+              Packing<7>::shift(2) == 6);
+static_assert(Packing<2>::row_bytes(16) == 4 && Packing<2>::row_bytes(17) == 5 && Packing<3>::row_bytes(17) == 8);
+static_assert(Packing<2>::bytes(64, 17) == 320 && Packing<2>::bytes(63, 17) == 384 && Packing<2>::bytes(0, 17) == 0 &&
+              Packing<2>::bytes(63, 0) == 0);
+static_assert(Packing<2>::pieces(0, 26) == 3 && Packing<2>::piece(0, 1, 26).bytes == 2 &&
+              Packing<2>::piece(0, 2, 26).bytes == 1 && Packing<2>::piece(0, 2, 26).offset == 6 &&
+              Packing<2>::piece(0, 2, 26).first_tile == 24);
+static_assert(Packing<2>::bit(0, 4, 5) == 10 && Packing<2>::bit(0, 2, 5) == 12 && Packing<2>::bit(0, 1, 3) == 6 &&
+              Packing<16>::bit(0, 4, 1) == 16);
+
+}  // namespace qlr

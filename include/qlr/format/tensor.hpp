@@ -1,0 +1,47 @@
+#pragma once
+
+#include <array>
+#include <string>
+#include <utility>
+
+#include "qlr/core/dtype.hpp"
+#include "qlr/core/index.hpp"
+
+namespace qlr {
+
+/// What a stored tensor is called and what it looks like; one or two dimensions.
+struct TensorInfo {
+  std::string name;
+  Dtype dtype = Dtype::U8;
+  std::array<Index, 2> shape{};
+  int dimensions = 1;
+  bool holds_codes = false;  ///< code tensors come first in a file and are already padded to 64 bytes
+
+  Index elements() const noexcept { return dimensions == 1 ? shape[0] : shape[0] * shape[1]; }
+  Index bytes() const noexcept { return elements() * Index(size_bytes(dtype)); }
+};
+
+/// A tensor in somebody's memory, for example an engine's; offered to bind().
+struct BoundTensor {
+  TensorInfo info;
+  const void* data = nullptr;
+};
+
+/// Describes a vector of T.
+template <class T>
+TensorInfo vector_info(std::string name, Index length) {
+  return {std::move(name), dtype_of<T>, {length, 0}, 1, false};
+}
+
+/// Describes a row-major matrix of T.
+template <class T>
+TensorInfo matrix_info(std::string name, Index rows, Index cols) {
+  return {std::move(name), dtype_of<T>, {rows, cols}, 2, false};
+}
+
+/// Describes a tensor of packed codes.
+inline TensorInfo code_info(std::string name, Index bytes) {
+  return {std::move(name), Dtype::U8, {bytes, 0}, 1, true};
+}
+
+}  // namespace qlr
