@@ -12,7 +12,8 @@
 namespace qlr {
 
 /// Calls body(i) for every i in [0, count) on `threads` threads, the caller's included (compress side only).
-/// Which thread runs which i is not fixed: results are the same for any number of threads when body(i) depends on i alone.
+/// Which thread runs which i is not fixed: results are the same for any number of threads when body(i) depends on i
+/// alone.
 /// The first exception is thrown again here, after all threads have ended.
 template <class Body>
 void parallel_for(int threads, Index count, Body&& body) {

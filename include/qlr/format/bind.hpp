@@ -18,7 +18,8 @@ namespace detail {
 
 inline std::string describe(const TensorInfo& info) {
   std::string text(name(info.dtype));
-  if (info.dimensions < 1 || info.dimensions > 2) return text + " of " + std::to_string(info.dimensions) + " dimensions";
+  if (info.dimensions < 1 || info.dimensions > 2)
+    return text + " of " + std::to_string(info.dimensions) + " dimensions";
   text += " [" + std::to_string(info.shape[0]);
   if (info.dimensions == 2) text += ", " + std::to_string(info.shape[1]);
   return text + "]";
@@ -34,8 +35,8 @@ inline Status check_memory(const BoundTensor& tensor, std::size_t alignment) {
   if (tensor.data == nullptr && tensor.info.elements() > 0)
     return Error{"expected memory for " + tensor.info.name + ", got a null pointer"};
   if (const std::uintptr_t rest = reinterpret_cast<std::uintptr_t>(tensor.data) % alignment; rest != 0)
-    return Error{"expected " + tensor.info.name + " aligned to " + std::to_string(alignment) + " bytes, got an address " +
-                 std::to_string(rest) + " above"};
+    return Error{"expected " + tensor.info.name + " aligned to " + std::to_string(alignment) +
+                 " bytes, got an address " + std::to_string(rest) + " above"};
   return {};
 }
 

@@ -80,10 +80,23 @@ class NoLR {
   static bool accepts(std::string_view name) { return name == "NoLR"; }
   static std::string expected_type() { return "NoLR"; }
   static constexpr bool allows_rank(Index rank) noexcept { return rank == 0; }
-  static Result<NoLR> shaped(std::string_view, Index, Index, ExtentReader&) { return NoLR(); }
+  static Result<NoLR> shaped(std::string_view, Index rows, Index cols, ExtentReader&) {
+    NoLR factor;
+    factor.rows_ = rows;
+    factor.cols_ = cols;
+    return factor;
+  }
   void append_extents(Extents&) const {}
+
+  Index rows() const noexcept { return rows_; }
+  Index cols() const noexcept { return cols_; }
+
   template <class Visitor>
   void visit_tensors(Visitor&, const std::string&) {}
+
+ private:
+  Index rows_ = 0;
+  Index cols_ = 0;
 };
 
 }  // namespace qlr

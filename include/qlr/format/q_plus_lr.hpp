@@ -60,7 +60,8 @@ class QplusLR : public LayerOperations<QplusLR<Q_, L_, R_>> {
 
   static_assert(rule::BothFactorsOrNeither<detail::is_absent<L>, detail::is_absent<R>>::value,
                 "qlr::QplusLR<Q, L, R>: L and R are both LowRankFactors or both qlr::NoLR");
-  static_assert(rule::RanksAgree<L::static_rank, R::static_rank, !detail::is_absent<L> && !detail::is_absent<R>>::value,
+  static_assert(rule::RanksAgree < L::static_rank, R::static_rank,
+                !detail::is_absent<L> && !detail::is_absent < R >> ::value,
                 "qlr::QplusLR<Q, L, R>: L and R have the same Rank");
   static_assert(rule::SomethingIsStored<detail::is_absent<Q>, detail::is_absent<L>>::value,
                 "qlr::QplusLR<Q, L, R>: a layer of qlr::NoQ and qlr::NoLR stores nothing");
@@ -95,8 +96,8 @@ class QplusLR : public LayerOperations<QplusLR<Q_, L_, R_>> {
     Result<R> r = R::shaped(arguments[2], *rank, cols, extents);
     if (!r.ok()) return r.error();
     if (!l->allows_rank(*rank) || !r->allows_rank(*rank))
-      return Error{"expected the rank of " + std::string(arguments[1]) + " and " + std::string(arguments[2]) + ", got " +
-                   std::to_string(*rank)};
+      return Error{"expected the rank of " + std::string(arguments[1]) + " and " + std::string(arguments[2]) +
+                   ", got " + std::to_string(*rank)};
     layer.q_ = *q;
     layer.l_ = *l;
     layer.r_ = *r;

@@ -48,8 +48,9 @@ class Quantized {
 
   static_assert(rule::GroupHoldsWholeTiles<Grouping::group_cols, Grid::tile_cols, All>::value,
                 "qlr::Quantized<Grid, Grouping, Scale>: a group's columns are a multiple of the grid's tile_cols");
-  static_assert(rule::MinimumNeedsSignedScale<Grid::has_minimum, Scale::is_signed>::value,
-                "qlr::Quantized<Grid, Grouping, Scale>: a grid with a minimum needs a scale type that stores negative values");
+  static_assert(
+      rule::MinimumNeedsSignedScale<Grid::has_minimum, Scale::is_signed>::value,
+      "qlr::Quantized<Grid, Grouping, Scale>: a grid with a minimum needs a scale type that stores negative values");
 
   /// As a scale: a quantized matrix of scales (QLoRA's double quantization).
   using Matrix = QuantizedScales<Grid_, Grouping_, Scale_>;

@@ -40,8 +40,6 @@ TensorInfo matrix_info(std::string name, Index rows, Index cols) {
 }
 
 /// Describes a tensor of packed codes.
-inline TensorInfo code_info(std::string name, Index bytes) {
-  return {std::move(name), Dtype::U8, {bytes, 0}, 1, true};
-}
+inline TensorInfo code_info(std::string name, Index bytes) { return {std::move(name), Dtype::U8, {bytes, 0}, 1, true}; }
 
 }  // namespace qlr

@@ -51,7 +51,8 @@ inline Result<std::vector<BoundTensor>> bound_tensors(const Safetensors& file) {
   std::vector<BoundTensor> bound;
   for (const StoredTensor& stored : file.tensors()) {
     if (stored.shape.empty() || stored.shape.size() > 2)
-      return Error{"tensor " + quoted(stored.name) + ": expected one or two dimensions, got " + to_string(stored.shape)};
+      return Error{"tensor " + quoted(stored.name) + ": expected one or two dimensions, got " +
+                   to_string(stored.shape)};
     TensorInfo info{stored.name, stored.dtype, {stored.shape[0], 0}, int(stored.shape.size()), false};
     if (info.dimensions == 2) info.shape[1] = stored.shape[1];
     bound.push_back({std::move(info), file.bytes(stored).data()});

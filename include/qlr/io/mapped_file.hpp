@@ -23,9 +23,8 @@ namespace qlr {
 class MappedFile {
  public:
   /// Maps a whole regular file; an empty one has size 0 and no data.
-  /// @return an error with the path and the system's reason when it cannot be opened, is no regular file, or does not
-  /// fit
-  ///   the address space
+  /// @return an error with the path and the system's reason when it cannot be opened, is no regular file, or is too
+  ///   large for the address space
   static Result<MappedFile> open(const std::string& path);
 
   MappedFile(MappedFile&& other) noexcept

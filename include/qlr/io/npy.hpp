@@ -59,8 +59,8 @@ void load_elements(const std::byte* bytes, const NpyHeader& header, NpyMatrix<T>
 
 }  // namespace detail
 
-/// Reads an .npy file from memory: versions 1 to 3; f2, f4, f8 or i1 of either byte order; C or Fortran order; one or two
-/// dimensions. Each element becomes the nearest T.
+/// Reads an .npy file from memory: versions 1 to 3; f2, f4, f8 or i1 of either byte order; C or Fortran order; one or
+/// two dimensions. Each element becomes the nearest T.
 /// @return an error for any other file, and when the bytes of data are more or fewer than the shape's
 template <class T>
 Result<NpyMatrix<T>> parse_npy(const void* bytes, std::size_t size) {
@@ -117,8 +117,8 @@ Result<NpyMatrix<T>> read_npy(const std::string& path) {
 /// The order in which a file holds a matrix's elements: row by row (C) or column by column (Fortran).
 enum class NpyOrder : std::uint8_t { C, Fortran };
 
-/// Writes a matrix of float, double, Half or std::int8_t as an .npy file of version 1, with the bytes of numpy.save
-/// (NumPy 1.23 and later); whole or not at all.
+/// Writes a matrix of float, double, Half or std::int8_t as an .npy file of version 1, byte for byte as numpy.save
+/// would; whole or not at all.
 /// @return an error when the file cannot be written
 template <class T>
 Status write_npy(const std::string& path, MatrixView<T> matrix, NpyOrder order = NpyOrder::C) {

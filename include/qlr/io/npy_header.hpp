@@ -154,31 +154,22 @@ inline Result<NpyHeader> parse_npy_header(const void* bytes, std::size_t size) {
   return header;
 }
 
-/// The bytes before the data of an .npy file of version 1, as numpy.save writes them (NumPy 1.23 and later) for a matrix
-/// of this little-endian type; the data begins at a multiple of 64. @pre dtype is F16, F32, F64 or I8
+/// The bytes before the data of an .npy file of version 1, as numpy.save writes them for a matrix of this type,
+/// little-endian. @pre dtype is F16, F32, F64 or I8
 inline std::string npy_header(Dtype dtype, Index rows, Index cols, bool fortran_order) {
-  constexpr std::size_t alignment = 64;
-  constexpr std::size_t room = 21;  // so that the dimension that grows can do so in place
+  constexpr std::size_t total = 128;  // a multiple of 64, and enough for the longest rows and cols
   std::string_view letters;
   for (const detail::NpyType& type : detail::npy_types)
     if (type.dtype == dtype) letters = type.letters;
   QLR_ASSERT(!letters.empty());
 
-  std::string text = size_bytes(dtype) == 1 ? "{'descr': '|" : "{'descr': '<";
-  text += letters;
-  text += fortran_order ? "', 'fortran_order': True" : "', 'fortran_order': False";
-  text += ", 'shape': (" + std::to_string(rows) + ", " + std::to_string(cols) + "), }";
-  text.append(room - std::to_string(fortran_order ? cols : rows).size(), ' ');
-  const std::size_t begin = 6 + 2 + sizeof(std::uint16_t);
-  text.append(alignment - (begin + text.size() + 1) % alignment, ' ');  // 64 when none is missing, as NumPy does
-  text += '\n';
-
-  std::array<std::byte, sizeof(std::uint16_t)> length;
-  store_little_endian(std::uint16_t(text.size()), length.data());
-  std::string bytes = "\x93NUMPY\x01";
-  bytes += '\0';
-  for (const std::byte byte : length) bytes += static_cast<char>(byte);
-  return bytes + text;
+  std::string bytes("\x93NUMPY\x01\0v\0", 10);  // 'v' is 118, what comes after these ten
+  bytes += size_bytes(dtype) == 1 ? "{'descr': '|" : "{'descr': '<";
+  bytes += letters;
+  bytes += fortran_order ? "', 'fortran_order': True" : "', 'fortran_order': False";
+  bytes += ", 'shape': (" + std::to_string(rows) + ", " + std::to_string(cols) + "), }";
+  bytes.resize(total - 1, ' ');
+  return bytes + '\n';
 }
 
 }  // namespace qlr

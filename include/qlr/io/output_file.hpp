@@ -22,8 +22,7 @@
 namespace qlr {
 
 /// Writes a file whole or not at all: bytes go to a temporary file in the target's directory, which takes the target's
-/// name on commit(). Without commit, or after any error, the temporary file is removed and what was at the target
-/// stays.
+/// name on commit(). Without commit, or after any error, that file is removed and what was at the target stays.
 class OutputFile {
  public:
   static constexpr std::size_t buffer_bytes = std::size_t(1) << 18;

@@ -28,14 +28,13 @@ class SafetensorsWriter {
   static constexpr std::size_t data_alignment = 64;
 
   /// Begins a file with these tensors in this order.
-  /// @return an error when a name is given twice, reserved or not UTF-8, when a shape is none, when a tensor would not
-  /// be
-  ///   aligned to its element size, when the header would be too long, or when the file cannot be created
+  /// @return an error when a name is given twice, reserved or not UTF-8, when a size cannot be counted, when a tensor
+  ///   would not be aligned to its element size, when the header would be too long, or when no file can be created
   static Result<SafetensorsWriter> create(std::string path, const std::vector<TensorHeader>& tensors,
                                           const Metadata& metadata = {});
 
-  /// Appends bytes of the tensors' data, in pieces of any size. @return an error when these are more than the tensors
-  /// take
+  /// Appends bytes of the tensors' data, in pieces of any size.
+  /// @return an error when these are more than the tensors take, or when they cannot be written
   Status write(const void* data, std::size_t size);
 
   /// Ends the file. @return an error when bytes are missing, or when they cannot be written

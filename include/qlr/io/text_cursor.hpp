@@ -11,8 +11,8 @@
 
 namespace qlr {
 
-/// A place in a text that is read from front to back, and the first error met there. Every read returns false once there
-/// was an error, so that reads chain with &&.
+/// A place in a text that is read from front to back, and the first error met there. Every read returns false once
+/// there was an error, so that reads chain with &&.
 class TextCursor {
  public:
   explicit TextCursor(std::string_view text) noexcept : text_(text) {}
