@@ -1,0 +1,160 @@
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+#include <utility>
+#include <xsimd/xsimd.hpp>
+
+#include "qlr/core/index.hpp"
+#include "qlr/format/layer.hpp"
+
+#if defined(__GNUC__) && !defined(__clang__)
+// GCC 12 takes the undefined registers in its own intrinsics for ours (gcc.gnu.org/PR105593)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+
+/// The few operations on registers that kernels need and xsimd has not, or names differently from version to version.
+namespace qlr::kernel {
+
+/// The xsimd architecture behind a kernel's Arch: itself, or for NativeArch what the translation unit is compiled for.
+template <class Arch>
+struct XsimdArch {
+  using type = Arch;
+};
+template <>
+struct XsimdArch<NativeArch> {
+  using type = xsimd::default_arch;
+};
+
+/// The instruction set that kernels of this Arch use, as xsimd calls it: "avx512bw", "arm64+neon".
+template <class Arch = NativeArch>
+const char* isa_name() noexcept {
+  return XsimdArch<Arch>::type::name();
+}
+
+/// A register of 32-bit floats, and of 32-bit words; Isa is an xsimd architecture.
+template <class Isa>
+using Floats = xsimd::batch<float, Isa>;
+template <class Isa>
+using Words = xsimd::batch<std::uint32_t, Isa>;
+
+template <class Isa>
+inline constexpr int lanes = int(Floats<Isa>::size);
+
+namespace detail {
+
+template <class Body, int... Numbers>
+inline void unroll(Body& body, std::integer_sequence<int, Numbers...>) noexcept {
+  (body(std::integral_constant<int, Numbers>()), ...);
+}
+
+}  // namespace detail
+
+/// Calls body(0), ..., body(Count - 1) with the numbers as types, so that they can be shifts and registers' indices.
+template <int Count, class Body>
+inline void unroll(Body&& body) noexcept {
+  detail::unroll(body, std::make_integer_sequence<int, Count>());
+}
+
+/// The same bits as a register of another type.
+template <class To, class From>
+inline To reinterpret(const From& from) noexcept {
+  static_assert(sizeof(To) == sizeof(From));
+  To to;
+  std::memcpy(static_cast<void*>(&to), static_cast<const void*>(&from), sizeof(To));
+  return to;
+}
+
+/// Each word as a float. @pre words below 2^31
+template <class Isa>
+inline Floats<Isa> words_to_float(const Words<Isa>& words) noexcept {
+  return xsimd::to_float(reinterpret<xsimd::batch<std::int32_t, Isa>>(words));
+}
+
+template <int Bits, class Isa>
+inline Words<Isa> shift_right(const Words<Isa>& words) noexcept {
+  if constexpr (Bits == 0)
+    return words;
+  else
+    return words >> Bits;
+}
+
+template <int Bits, class Isa>
+inline Words<Isa> shift_left(const Words<Isa>& words) noexcept {
+  if constexpr (Bits == 0)
+    return words;
+  else
+    return words << Bits;
+}
+
+/// By a number that is known at run time only, 0 included.
+template <class Isa>
+inline Words<Isa> shift_right(const Words<Isa>& words, int bits) noexcept {
+#if XSIMD_WITH_NEON
+  return Words<Isa>(vshlq_u32(words, vdupq_n_s32(-bits)));
+#else
+  return words >> bits;
+#endif
+}
+
+/// As many little-endian words as there are lanes, from any address.
+template <class Isa>
+inline Words<Isa> load_words(const std::uint8_t* bytes) noexcept {
+  return reinterpret<Words<Isa>>(xsimd::batch<std::uint8_t, Isa>::load_unaligned(bytes));
+}
+
+/// As many little-endian words of half the size.
+template <class Isa>
+inline Words<Isa> load_half_words(const std::uint8_t* bytes) noexcept {
+#if XSIMD_WITH_AVX512F
+  if constexpr (lanes<Isa> == 16)
+    return Words<Isa>(_mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(bytes))));
+#endif
+#if XSIMD_WITH_AVX2
+  if constexpr (lanes<Isa> == 8)
+    return Words<Isa>(_mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes))));
+#endif
+  alignas(64) std::uint32_t words[lanes<Isa>];
+  for (int lane = 0; lane < lanes<Isa>; ++lane) words[lane] = std::uint32_t(bytes[2 * lane] | bytes[2 * lane + 1] << 8);
+  return Words<Isa>::load_aligned(words);
+}
+
+/// As many bytes.
+template <class Isa>
+inline Words<Isa> load_bytes(const std::uint8_t* bytes) noexcept {
+  alignas(64) std::uint32_t words[lanes<Isa>];
+  for (int lane = 0; lane < lanes<Isa>; ++lane) words[lane] = bytes[lane];
+  return Words<Isa>::load_aligned(words);
+}
+
+/// The first `count` lanes to memory. @pre count >= 0
+template <class Isa>
+inline void store_first(const Floats<Isa>& floats, Index count, float* out) noexcept {
+  if (count >= lanes<Isa>) return floats.store_unaligned(out);
+  alignas(64) float buffer[lanes<Isa>];
+  floats.store_aligned(buffer);
+  for (Index lane = 0; lane < count; ++lane) out[lane] = buffer[lane];
+}
+
+/// x[0] + ... + x[count - 1].
+template <class Isa>
+inline float sum(const float* x, Index count) noexcept {
+  Floats<Isa> sums(0.0f);
+  Index j = 0;
+  for (; j + lanes<Isa> <= count; j += lanes<Isa>) sums += Floats<Isa>::load_unaligned(x + j);
+  alignas(64) float buffer[lanes<Isa>];
+  sums.store_aligned(buffer);
+  float total = 0;
+  for (int lane = 0; lane < lanes<Isa>; ++lane) total += buffer[lane];
+  for (; j < count; ++j) total += x[j];
+  return total;
+}
+
+}  // namespace qlr::kernel
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif

@@ -1,0 +1,82 @@
+#pragma once
+
+#include <algorithm>
+
+#include "qlr/core/view.hpp"
+#include "qlr/format/packing.hpp"
+#include "qlr/kernel/isa/lanes.hpp"
+
+namespace qlr::kernel {
+
+/// Sums of a product that stay in registers: `Vectors` registers of rows for each of `Batch` vectors x.
+template <class Isa, int Batch, int Vectors>
+struct Panel {
+  static constexpr Index rows = Vectors * lanes<Isa>;
+
+  Floats<Isa> sums[std::size_t(Batch)][std::size_t(Vectors)];
+
+  Panel() noexcept {
+    for_each([&](auto b, auto v) { sums[b][v] = Floats<Isa>(0.0f); });
+  }
+
+  /// Calls body(b, v) for every register; b and v are numbers as types.
+  template <class Body>
+  static void for_each(Body&& body) noexcept {
+    unroll<Batch>([&](auto b) { unroll<Vectors>([&](auto v) { body(b, v); }); });
+  }
+};
+
+/// The registers of rows that a panel of that many vectors x has: as many sums as leave registers for decoding.
+template <class Isa, int Batch>
+inline constexpr int panel_vectors = lanes<Isa> == 16 || Batch == 1 ? 4 : 2;
+
+/// Vectors x that share the decoding of a panel's codes.
+inline constexpr int panel_batch = 4;
+
+namespace detail {
+
+template <class Isa, int Batch, int Vectors, class AddProduct>
+void compute_panel(MatrixView<float> y, Index b, Index i, const AddProduct& add_product) noexcept {
+  Panel<Isa, Batch, Vectors> panel;
+  add_product(panel, b, i);
+  const Index vectors_left = std::min<Index>(Batch, y.rows - b);
+  for (Index k = 0; k < vectors_left; ++k)
+    for (int v = 0; v < Vectors; ++v) {
+      const Index row = i + v * lanes<Isa>;
+      store_first<Isa>(panel.sums[k][v], y.cols - row, y.row(b + k) + row);
+    }
+}
+
+template <class Isa, int Batch, class AddProduct>
+void compute_rows(MatrixView<float> y, Index b, Index i0, Index i1, const AddProduct& add_product) noexcept {
+  constexpr int vectors = panel_vectors<Isa, Batch>;
+  constexpr Index rows = Panel<Isa, Batch, vectors>::rows;
+  for (Index i = i0; i < i1;) {
+    if (i % block_rows + rows <= block_rows && i + rows <= i1) {
+      compute_panel<Isa, Batch, vectors>(y, b, i, add_product);
+      i += rows;
+    } else {
+      for (Index k = 0; k < std::min<Index>(Batch, y.rows - b); ++k) compute_panel<Isa, 1, 1>(y, b + k, i, add_product);
+      i += lanes<Isa>;
+    }
+  }
+}
+
+}  // namespace detail
+
+/// Writes the columns [i0, i1) of y (batch, rows), panel after panel: add_product(panel, b, i) adds what the vectors x
+/// from b on make of the rows from i on. A panel may have more vectors than are left: the product of a vector beyond the
+/// last is not stored.
+/// A row's sums do not depend on the panel that it is in: any division into ranges gives the same bits.
+/// @pre i0 is a multiple of 16, i1 too or y.cols
+template <class Isa, class AddProduct>
+void compute_product(MatrixView<float> y, Index i0, Index i1, const AddProduct& add_product) noexcept {
+  for (Index b = 0; b < y.rows; b += panel_batch) {
+    if (y.rows - b == 1)
+      detail::compute_rows<Isa, 1>(y, b, i0, i1, add_product);
+    else
+      detail::compute_rows<Isa, panel_batch>(y, b, i0, i1, add_product);
+  }
+}
+
+}  // namespace qlr::kernel

@@ -1,0 +1,89 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "qlr/core/index.hpp"
+#include "qlr/format/scale.hpp"
+#include "qlr/kernel/isa/half_lanes.hpp"
+#include "qlr/kernel/isa/lanes.hpp"
+
+/// Scales and minima in the lanes of the rows, or multiplied into x, that they belong to.
+namespace qlr::kernel {
+
+/// Whether neighbouring scales can be decoded in registers.
+template <class Scales>
+inline constexpr bool has_neighbours = false;
+template <>
+inline constexpr bool has_neighbours<ElementScales<Fp16>> = true;
+template <>
+inline constexpr bool has_neighbours<ElementScales<Bf16>> = true;
+template <>
+inline constexpr bool has_neighbours<ElementScales<Float>> = true;
+
+/// As many scales as there are lanes, as they are stored.
+template <class Isa>
+inline Floats<Isa> neighbours(const Half* stored) noexcept {
+  return half_to_float<Isa>(load_half_words<Isa>(reinterpret_cast<const std::uint8_t*>(stored)));
+}
+template <class Isa>
+inline Floats<Isa> neighbours(const Bfloat* stored) noexcept {
+  return bfloat_to_float<Isa>(load_half_words<Isa>(reinterpret_cast<const std::uint8_t*>(stored)));
+}
+template <class Isa>
+inline Floats<Isa> neighbours(const float* stored) noexcept {
+  return Floats<Isa>::load_unaligned(stored);
+}
+
+/// The scales of `rows` rows from `row` on, in the first lanes; the others are 0.
+/// @param extent rows of a group
+/// @pre 1 <= rows
+template <class Isa, class Scales>
+Floats<Isa> scales_of_rows(const Scales& scales, Index extent, Index row, Index rows, Index col_group) noexcept {
+  const Index count = std::min<Index>(rows, lanes<Isa>);
+  if constexpr (has_neighbours<Scales>)
+    if (extent == 1 && count == lanes<Isa>) return neighbours<Isa>(scales.stored(row, col_group));
+  alignas(64) float of_rows[lanes<Isa>] = {};
+  if (extent == 1) {
+    scales.load(row, count, col_group, of_rows);
+  } else {
+    float of_groups[lanes<Isa>];
+    const Index first = row / extent;
+    scales.load(first, (row + count - 1) / extent - first + 1, col_group, of_groups);
+    for (Index lane = 0; lane < count; ++lane) of_rows[lane] = of_groups[(row + lane) / extent - first];
+  }
+  return Floats<Isa>::load_aligned(of_rows);
+}
+
+/// out[j] = x[j] * scale of column j for j in [j0, j1), where all rows share a column's scale.
+/// @param extent columns of a group
+template <class Isa, class Scales>
+void scale_columns(const Scales& scales, Index extent, const float* x, Index j0, Index j1, float* out) noexcept {
+  Index j = j0;
+  if constexpr (has_neighbours<Scales>)
+    if (extent == 1)
+      for (; j + lanes<Isa> <= j1; j += lanes<Isa>)
+        (Floats<Isa>::load_unaligned(x + j) * neighbours<Isa>(scales.stored(0, j))).store_unaligned(out + j);
+  while (j < j1) {
+    const Index group = j / extent;
+    const Index end = std::min((group + 1) * extent, j1);
+    const float scale = scales.at(0, group);
+    for (; j < end; ++j) out[j] = x[j] * scale;
+  }
+}
+
+/// The sum of x[j] * minimum of column j for j in [j0, j1), where all rows share a column's minimum.
+template <class Minima>
+float sum_of_minima(const Minima& minima, Index extent, const float* x, Index j0, Index j1) noexcept {
+  float total = 0;
+  for (Index j = j0; j < j1;) {
+    const Index group = j / extent;
+    const Index end = std::min((group + 1) * extent, j1);
+    float of_group = 0;
+    for (; j < end; ++j) of_group += x[j];
+    total += of_group * minima.at(0, group);
+  }
+  return total;
+}
+
+}  // namespace qlr::kernel
