@@ -1,0 +1,123 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "qlr/calibration/hessian.hpp"
+#include "qlr/calibration/proxy_loss.hpp"
+#include "qlr/core/eigen.hpp"
+#include "qlr/core/expect.hpp"
+#include "qlr/decomposition/caldera.hpp"
+#include "qlr/decomposition/report.hpp"
+#include "qlr/format/any.hpp"
+#include "qlr/format/owned.hpp"
+#include "qlr/format/q_plus_lr.hpp"
+#include "qlr/format/transformed.hpp"
+#include "qlr/rounding/scalar_codec.hpp"
+#include "qlr/transform/choose.hpp"
+#include "qlr/transform/fold.hpp"
+
+namespace qlr {
+
+/// A compressed layer with memory of its own, and what was reached.
+template <class Layer>
+struct Decomposition {
+  Owned<Layer> layer;
+  Report report;
+};
+
+/// What decompose takes beside the method's own options.
+struct DecomposeOptions : CalderaOptions {
+  Index rank = 0;          ///< where the layer's rank is Dynamic
+  std::string type = {};   ///< the layer's type name, where it holds an Any
+};
+
+namespace detail {
+
+/// Calls work(q, l, r, in, out) with the parts of a layer.
+template <class Q, class L, class R, class Work>
+void with_parts(const QplusLR<Q, L, R>& layer, Work&& work) {
+  ExtentReader none(nullptr, 0);
+  work(layer.q(), layer.l(), layer.r(), *Identity::shaped("", layer.cols(), none),
+       *Identity::shaped("", layer.rows(), none));
+}
+template <class Inner, class In, class Out, class Work>
+void with_parts(const Transformed<Inner, In, Out>& layer, Work&& work) {
+  with_parts(layer.layer(), [&](const auto& q, const auto& l, const auto& r, const auto&, const auto&) {
+    work(q, l, r, layer.in(), layer.out());
+  });
+}
+template <class... Layers, class Work>
+void with_parts(const Any<Layers...>& layer, Work&& work) {
+  layer.visit([&](const auto& held) { with_parts(held, work); });
+}
+
+inline void expect_weight(const Matrix& w, Index inputs) {
+  if (w.size() == 0)
+    refuse("expected a weight of at least one row and one column, got (", w.rows(), ",", w.cols(), ")");
+  if (w.cols() != inputs)
+    refuse("expected a weight of as many columns as the Hessian has, ", inputs, ", got ", w.cols());
+  expect_finite(w, "the weight");
+}
+
+/// The whole matrix as a layer decodes it.
+template <class Layer>
+Matrix decoded(const Layer& layer) {
+  RowMajorMatrixF out(layer.rows(), layer.cols());
+  std::vector<float> scratch(std::size_t(layer.decode_scratch_floats()));
+  layer.decode(MatrixView<float>(out.data(), out.rows(), out.cols()), scratch.data());
+  return out.template cast<double>();
+}
+
+}  // namespace detail
+
+/// Compresses a trained weight: W ~= What, so that tr((W - What) H (W - What)^T) is small, by CALDERA's alternation
+/// (caldera.hpp) in the coordinates of the layer's transforms.
+///
+/// W (m,n), H the second moment of the layer's inputs. The same bytes for the same program on the same kind of CPU,
+/// whatever options.threads. W = 0, H = 0, H singular, ranks above min(m,n), one row or one column are all defined.
+/// @return the best iterate and a report of it
+/// @throws std::invalid_argument if a shape or an option makes no sense or a value is not finite, before anything else
+/// Source: CALDERA, arXiv 2405.18886.
+template <class Layer>
+Decomposition<Layer> decompose(const Matrix& w, const Hessian& hessian, const DecomposeOptions& options = {}) {
+  const auto begin = std::chrono::steady_clock::now();
+  detail::expect_weight(w, hessian.size());
+  expect_options(options);
+  if (options.rank < 0 || options.rank > largest_extent) refuse("expected a rank of 0 to ", largest_extent, ", got ", options.rank);
+  Report report;
+  StageClock clock(report.stages);
+  const Matrix h = hessian.matrix();
+  const std::string type = options.type.empty() ? Layer().type_name() : options.type;
+  const Index rank = Layer::static_rank == Dynamic ? options.rank : Layer::static_rank;
+  Owned<Layer> layer = value_or_throw(
+      Owned<Layer>::allocate(type, {std::uint32_t(w.rows()), std::uint32_t(w.cols()), std::uint32_t(rank)}));
+  detail::with_parts(*layer, [&](const auto& q, const auto& l, const auto& r, const auto& in, const auto& out) {
+    Matrix folded_w;
+    Matrix folded_h;
+    clock.time("transform", [&] {
+      choose_transform(in, w, h, options.seed);
+      choose_transform(out, w.transpose(), Matrix::Identity(w.rows(), w.rows()), ~options.seed);
+      folded_w = fold_weight(w, in, out, options.threads);
+      folded_h = fold_hessian(h, in, options.threads);
+    });
+    const auto q_codec = make_codec(q);
+    const auto l_codec = make_codec(l);
+    const auto r_codec = make_codec(r);
+    caldera({folded_w, folded_h, *q_codec, *l_codec, *r_codec}, options, clock, report.iterations);
+  });
+  clock.time("loss", [&] {
+    const Matrix what = detail::decoded(*layer);
+    report.relative_proxy_loss = relative_proxy_loss(w, what, h, options.threads);
+    report.relative_frobenius_error = relative_frobenius_error(w, what);
+  });
+  report.bits_per_weight = layer->bits_per_weight();
+  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  return {std::move(layer), std::move(report)};
+}
+
+}  // namespace qlr

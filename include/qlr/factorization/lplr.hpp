@@ -1,0 +1,94 @@
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <limits>
+
+#include "qlr/calibration/damping.hpp"
+#include "qlr/calibration/proxy_loss.hpp"
+#include "qlr/core/eigen.hpp"
+#include "qlr/core/random.hpp"
+#include "qlr/factorization/regression.hpp"
+#include "qlr/factorization/symmetric_factor.hpp"
+#include "qlr/rounding/codec.hpp"
+#include "qlr/rounding/ldlq.hpp"
+
+/// Low-precision low-rank factorization: A ~= L R with both factors rounded.
+namespace qlr {
+
+/// Where the alternation begins: with the best factors in full precision, or with a random sketch of A's columns
+/// (LPLR, arXiv 2310.11028, algorithm 1), which needs one product with A and no decomposition.
+enum class LplrStart { svd, sketch };
+
+struct LplrOptions {
+  int iterations = 10;
+  LplrStart start = LplrStart::svd;
+  double damping = 1e-4;   ///< of the metrics that rounding sees, in which factors may be rank deficient
+  std::uint64_t seed = 1;  ///< of the sketch
+  int threads = 1;
+};
+
+/// L (m,r) and R (r,n) as decoded, and tr(E H E^T) for E = A - L R.
+struct LowRank {
+  Matrix l;
+  Matrix r;
+  double loss = 0;
+};
+
+namespace detail {
+
+/// Rounds R, whose rows are coupled by L^T L and whose columns by H.
+inline Matrix round_right(Codec& codec, const Matrix& r, const Matrix& l, const SymmetricFactor& h_factor, double damping) {
+  codec.fit_scales(r.data(), 1);
+  return round_ldlq_two_sided(codec, r, symmetric_factor(damped(l.transpose() * l, damping)), h_factor);
+}
+
+/// Rounds L, whose columns are coupled by R H R^T.
+inline Matrix round_left(Codec& codec, const Matrix& l, const Matrix& gram, double damping, int threads) {
+  codec.fit_scales(l.data(), 1);
+  return round_ldlq(codec, l, pivoted_symmetric_factor(damped(gram, damping)), ColumnScales::refit, threads);
+}
+
+}  // namespace detail
+
+/// Alternating quantized least squares: from the start's factors, R is refitted to L and rounded, then L to R and rounded,
+/// and the pair of the least loss is kept and stored.
+///
+/// A (m,n), H (n,n) symmetric, positive semidefinite; H = I gives LPLR as published. Rounding is LDLQ in the metric that
+/// each factor sees: L^T L and H for R, R H R^T for L. A rank of 0 and A = 0 are defined.
+/// @param h_factor of H, damped so that it has one
+/// Source: LPLR, arXiv 2310.11028; CALDERA, arXiv 2405.18886, algorithm 2.
+inline LowRank lplr(Codec& l_codec, Codec& r_codec, const Matrix& a, const Matrix& h, const SymmetricFactor& h_factor,
+                    const LplrOptions& options = {}) {
+  const Index rank = r_codec.rows();
+  LowRank best{Matrix::Zero(a.rows(), rank), Matrix::Zero(rank, a.cols()), std::numeric_limits<double>::infinity()};
+  if (rank == 0) return best.loss = proxy_loss(a, h, options.threads), best;
+  Matrix l;
+  if (options.start == LplrStart::svd) {
+    SubspaceOptions subspace;
+    subspace.seed = options.seed;
+    l = randomized_regression(a, h, rank, subspace).l;
+  } else {
+    Random random(options.seed);
+    Matrix sketch(a.cols(), rank);
+    for (double& entry : sketch.reshaped()) entry = random.normal();
+    l = a * sketch;
+  }
+  std::vector<std::byte> l_state;
+  std::vector<std::byte> r_state;
+  for (int iteration = 0; iteration < options.iterations; ++iteration) {
+    const Matrix r = detail::round_right(r_codec, refit_right(a, l), l, h_factor, options.damping);
+    const Matrix hr = h * r.transpose();
+    l = detail::round_left(l_codec, refit_left(a, r, h), r * hr, options.damping, options.threads);
+    const double loss = proxy_loss(a - l * r, h, options.threads);
+    if (!(loss < best.loss)) continue;
+    best = {l, r, loss};
+    l_state = l_codec.state();
+    r_state = r_codec.state();
+  }
+  l_codec.restore(l_state);
+  r_codec.restore(r_state);
+  return best;
+}
+
+}  // namespace qlr
