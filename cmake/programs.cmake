@@ -1,0 +1,38 @@
+# Flags of qlr's own programs (tests, benchmarks, examples); never exported.
+include(CheckCXXCompilerFlag)
+
+set(CMAKE_CXX_EXTENSIONS OFF)
+
+# Warnings and sanitizers.
+add_library(qlr_program INTERFACE)
+target_compile_options(qlr_program INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion
+                                             $<$<BOOL:${QLR_WARNINGS_AS_ERRORS}>:-Werror>)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+  # false alarms of its AVX-512 intrinsics: https://gcc.gnu.org/bugzilla/show_bug.cgi?id=105593
+  target_compile_options(qlr_program INTERFACE -Wno-uninitialized -Wno-maybe-uninitialized)
+endif()
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  # a false alarm about std::stable_sort of g++ 12's standard library, which silences only g++
+  target_compile_options(qlr_program INTERFACE -Wno-deprecated-declarations)
+endif()
+if(QLR_SANITIZE)
+  set(sanitize -fsanitize=${QLR_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_compile_options(qlr_program INTERFACE ${sanitize})
+  target_link_options(qlr_program INTERFACE ${sanitize})
+endif()
+
+# The instruction set of the machine that builds.
+add_library(qlr_native INTERFACE)
+if(QLR_NATIVE)
+  check_cxx_compiler_flag(-march=native QLR_HAS_MARCH_NATIVE)
+  if(QLR_HAS_MARCH_NATIVE)
+    target_compile_options(qlr_native INTERFACE -march=native)
+  else()
+    target_compile_options(qlr_native INTERFACE -mcpu=native)
+  endif()
+endif()
+
+# Tests and examples: compile quickly, still at speed.
+add_library(qlr_test_program INTERFACE)
+target_compile_options(qlr_test_program INTERFACE $<$<CONFIG:Release>:-O2>)
+target_link_libraries(qlr_test_program INTERFACE qlr_program)

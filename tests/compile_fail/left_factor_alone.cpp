@@ -1,0 +1,6 @@
+// expect: qlr::QplusLR<Q, L, R>: L and R are both LowRankFactors or both qlr::NoLR
+// standard: 17
+#include "qlr/format/q_plus_lr.hpp"
+
+using Q = qlr::Quantizer<2, qlr::PerColumn>;
+qlr::QplusLR<Q, qlr::LowRankFactor<64, qlr::Fp16>, qlr::NoLR> layer;

@@ -1,0 +1,5 @@
+// expect: qlr::UniformAsymmetric<Bits>: Bits is 1 to 8
+// standard: 17
+#include "qlr/format/quantized.hpp"
+
+qlr::Quantizer<9, qlr::PerRow, qlr::UniformAsymmetric> q;

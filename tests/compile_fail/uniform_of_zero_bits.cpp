@@ -1,0 +1,5 @@
+// expect: qlr::Uniform<Bits>: Bits is 1 to 8
+// standard: 17
+#include "qlr/format/quantized.hpp"
+
+qlr::Quantizer<0, qlr::PerRow> q;

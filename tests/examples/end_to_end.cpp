@@ -1,0 +1,290 @@
+// What the scripts beside this file need and a shell does not have: files, good and bad, and a second opinion on a report.
+//   write DIRECTORY                        the .npy files that the scripts name
+//   damage IN OUT truncate COUNT           IN without its last COUNT bytes
+//   damage IN OUT replace OLD NEW          IN with the first OLD replaced by as many bytes
+//   check REPORT WEIGHT INPUTS DECODED     whether the report has its keys, and the loss that the files give
+#include <cmath>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <limits>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "qlr/core/random.hpp"
+#include "qlr/core/result.hpp"
+#include "qlr/core/view.hpp"
+#include "qlr/io/npy.hpp"
+
+namespace {
+
+using qlr::Index;
+
+[[noreturn]] void fail(const std::string& sentence) {
+  std::cerr << sentence << '\n';
+  std::exit(1);
+}
+
+template <class T>
+T get(qlr::Result<T> result) {
+  if (!result.ok()) fail(result.error().message);
+  return std::move(result).value();
+}
+
+std::string read_file(const std::string& path) {
+  std::ifstream stream(path, std::ios::binary);
+  if (!stream) fail("cannot read " + path);
+  return {std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
+}
+
+void write_file(const std::string& path, const std::string& bytes) {
+  std::ofstream stream(path, std::ios::binary);
+  stream << bytes;
+  if (!stream.flush()) fail("cannot write " + path);
+}
+
+/// A matrix that entry(i, j) fills.
+struct Dense {
+  template <class Entry>
+  Dense(Index rows_, Index cols_, Entry&& entry) : rows(rows_), cols(cols_) {
+    for (Index i = 0; i < rows; ++i)
+      for (Index j = 0; j < cols; ++j) values.push_back(float(entry(i, j)));
+  }
+  float& operator()(Index i, Index j) { return values[std::size_t(i * cols + j)]; }
+
+  void write(const std::string& path, qlr::NpyOrder order = qlr::NpyOrder::C) const {
+    const qlr::Status status =
+        qlr::write_npy(path, qlr::MatrixView<const float>(values.data(), rows, cols), order);
+    if (!status.ok()) fail(status.error().message);
+  }
+
+  Index rows;
+  Index cols;
+  std::vector<float> values;
+};
+
+void write_inputs(const std::string& directory) {
+  constexpr Index m = 24;
+  constexpr Index n = 20;
+  const auto path = [&](const char* name) { return directory + "/" + name + ".npy"; };
+  qlr::Random random(7);
+  const auto normal = [&](Index, Index) { return random.normal(); };
+
+  const Dense w(m, n, normal);
+  w.write(path("weight"));
+  w.write(path("fortran"), qlr::NpyOrder::Fortran);
+  const Dense x(60, n, normal);
+  x.write(path("inputs"));
+  Dense h(n, n, [](Index i, Index j) { return 1.0 / double(1 + std::abs(i - j)); });
+  h.write(path("hessian"));
+
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  const float infinity = std::numeric_limits<float>::infinity();
+  Dense bad = w;
+  bad(3, 4) = nan;
+  bad.write(path("weight_nan"));
+  bad(3, 4) = infinity;
+  bad.write(path("weight_infinite"));
+  bad = x;
+  bad(59, 19) = nan;
+  bad.write(path("inputs_nan"));
+  bad(59, 19) = -infinity;
+  bad.write(path("inputs_infinite"));
+  bad = h;
+  bad(0, 1) = infinity;
+  bad.write(path("hessian_infinite"));
+  bad = h;
+  bad(2, 5) += 0.1f;
+  bad.write(path("hessian_asymmetric"));
+  bad = h;
+  bad(7, 7) = -1;
+  bad.write(path("hessian_negative"));
+  Dense(n, n + 1, normal).write(path("hessian_wide"));
+  Dense(n + 1, n + 1, [](Index i, Index j) { return i == j; }).write(path("hessian_large"));
+  Dense(60, n - 1, normal).write(path("inputs_narrow"));
+  Dense(0, n, normal).write(path("inputs_none"));
+  Dense(0, n, normal).write(path("weight_no_rows"));
+  Dense(m, 0, normal).write(path("weight_no_columns"));
+  Dense(m, n, [](Index, Index) { return 0; }).write(path("weight_zero"));
+  Dense(60, n, [](Index, Index) { return 0; }).write(path("inputs_zero"));
+  Dense(1, 1, [](Index, Index) { return 0.5; }).write(path("one_weight"));
+  Dense(1, 1, [](Index, Index) { return 2; }).write(path("one_input"));
+  Dense(1, n, normal).write(path("one_row"));
+  Dense(12, 130, normal).write(path("weight_130"));
+  Dense(60, 130, [&](Index, Index j) { return j % 13 < 10 ? 0 : random.normal(); }).write(path("inputs_dead"));
+
+  const std::string good = read_file(path("weight"));
+  const auto replaced = [&](const std::string& old_text, const std::string& new_text) {
+    std::string bytes = good;
+    const std::size_t at = bytes.find(old_text);
+    if (at == std::string::npos || old_text.size() != new_text.size()) fail("cannot replace " + old_text);
+    return bytes.replace(at, old_text.size(), new_text);
+  };
+  write_file(path("truncated"), good.substr(0, good.size() - 5));
+  write_file(path("truncated_header"), good.substr(0, 40));
+  write_file(path("longer"), good + "12345");
+  write_file(path("lying_shape"), replaced("(24, 20)", "(24, 21)"));
+  write_file(path("huge_shape"), replaced("(24, 20), }           ", "(99999999999, 999999),}"));
+  write_file(path("wrong_magic"), replaced("NUMPY", "NUMPI"));
+  write_file(path("version_9"), replaced(std::string("\x01\x00", 2), std::string("\x09\x00", 2)));
+  write_file(path("integers"), replaced("<f4", "<i4"));
+  write_file(path("three_dimensions"), replaced("(24, 20), } ", "(2,12, 20),}"));
+  write_file(path("empty"), "");
+}
+
+void damage(const std::vector<std::string>& arguments) {
+  std::string bytes = read_file(arguments[0]);
+  if (arguments[2] == "truncate") {
+    bytes.resize(bytes.size() - std::size_t(std::stol(arguments[3])));
+  } else {
+    const std::size_t at = bytes.find(arguments[3]);
+    if (at == std::string::npos || arguments[3].size() != arguments[4].size()) fail("cannot replace " + arguments[3]);
+    bytes.replace(at, arguments[3].size(), arguments[4]);
+  }
+  write_file(arguments[1], bytes);
+}
+
+/// A JSON value.
+struct Json {
+  enum class Kind { null, number, string, array, object };
+  Kind kind = Kind::null;
+  double number = 0;
+  std::string string;
+  std::vector<Json> array;
+  std::map<std::string, Json> object;
+
+  void expect_keys(const char* what, const std::vector<std::string>& keys) const {
+    if (kind != Kind::object || object.size() != keys.size()) fail(std::string("wrong number of keys in ") + what);
+    for (const std::string& key : keys)
+      if (object.count(key) == 0) fail(std::string("no key ") + key + " in " + what);
+  }
+};
+
+/// Reads the JSON that a report may hold: no escapes, no booleans.
+class JsonParser {
+ public:
+  explicit JsonParser(const std::string& text) : text_(text) {}
+
+  Json read() {
+    const Json value = read_value();
+    if (skip_space(); at_ != text_.size()) fail("the report goes on after its object");
+    return value;
+  }
+
+ private:
+  void skip_space() { at_ = std::min(text_.find_first_not_of(" \n", at_), text_.size()); }
+  bool accept(char wanted) {
+    skip_space();
+    const bool is_there = at_ < text_.size() && text_[at_] == wanted;
+    at_ += is_there ? 1 : 0;
+    return is_there;
+  }
+  void expect(char wanted) {
+    if (!accept(wanted)) fail(std::string("expected ") + wanted + " at byte " + std::to_string(at_) + " of the report");
+  }
+  std::string read_string() {
+    expect('"');
+    const std::size_t begin = at_;
+    at_ = text_.find('"', begin);
+    if (at_ == std::string::npos) fail("a string of the report has no end");
+    return text_.substr(begin, at_++ - begin);
+  }
+  Json read_value() {
+    Json value;
+    if (accept('{')) {
+      value.kind = Json::Kind::object;
+      if (accept('}')) return value;
+      do {
+        const std::string key = read_string();
+        expect(':');
+        if (!value.object.emplace(key, read_value()).second) fail("key " + key + " twice");
+      } while (accept(','));
+      expect('}');
+    } else if (accept('[')) {
+      value.kind = Json::Kind::array;
+      if (accept(']')) return value;
+      do value.array.push_back(read_value());
+      while (accept(','));
+      expect(']');
+    } else if (skip_space(); text_.compare(at_, 4, "null") == 0) {
+      at_ += 4;
+    } else if (at_ < text_.size() && text_[at_] == '"') {
+      value.kind = Json::Kind::string;
+      value.string = read_string();
+    } else {
+      value.kind = Json::Kind::number;
+      char* end = nullptr;
+      value.number = std::strtod(text_.c_str() + at_, &end);
+      if (end == text_.c_str() + at_) fail("expected a value at byte " + std::to_string(at_) + " of the report");
+      at_ = std::size_t(end - text_.c_str());
+    }
+    return value;
+  }
+
+  std::string text_;
+  std::size_t at_ = 0;
+};
+
+void expect_near(const char* what, double got, double wanted) {
+  if (!(std::abs(got - wanted) <= 1e-4 * wanted))
+    fail(std::string(what) + ": " + std::to_string(wanted) + " by the files, " + std::to_string(got) + " reported");
+}
+
+void check(const std::vector<std::string>& arguments) {
+  const Json report = JsonParser(read_file(arguments[0])).read();
+  const auto w = get(qlr::read_npy<double>(arguments[1]));
+  const auto x = get(qlr::read_npy<double>(arguments[2]));
+  const auto what = get(qlr::read_npy<double>(arguments[3]));
+  report.expect_keys("the report", {"rows", "cols", "bits_per_weight", "relative_proxy_loss", "relative_frobenius_error",
+                                    "seconds", "stages", "iterations"});
+  const auto number = [&](const char* key) { return report.object.at(key).number; };
+  if (number("rows") != double(w.rows) || number("cols") != double(w.cols)) fail("the report has another shape");
+  if (what.rows != w.rows || what.cols != w.cols || what.dtype != qlr::Dtype::F32)
+    fail("the decoded matrix has another shape or is not of floats");
+  double stages = 0;
+  for (const auto& stage : report.object.at("stages").object) stages += stage.second.number;
+  if (!(number("seconds") >= 0) || stages > number("seconds") * 1.01 + 1e-3) fail("the stages take longer than the whole");
+  if (report.object.at("iterations").array.empty()) fail("no iterations");
+  for (const Json& step : report.object.at("iterations").array) step.expect_keys("an iteration", {"step", "loss"});
+
+  double error = 0, total = 0, error_of_outputs = 0, total_of_outputs = 0;
+  for (std::size_t k = 0; k < w.values.size(); ++k) {
+    error += std::pow(w.values[k] - what.values[k], 2);
+    total += std::pow(w.values[k], 2);
+  }
+  for (Index token = 0; token < x.rows; ++token)
+    for (Index i = 0; i < w.rows; ++i) {
+      const double* input = x.view().row(token);
+      const double* weight = w.view().row(i);
+      const double* decoded = what.view().row(i);
+      double difference = 0, output = 0;
+      for (Index j = 0; j < w.cols; ++j) {
+        difference += (weight[j] - decoded[j]) * input[j];
+        output += weight[j] * input[j];
+      }
+      error_of_outputs += difference * difference;
+      total_of_outputs += output * output;
+    }
+  expect_near("relative_frobenius_error", number("relative_frobenius_error"), std::sqrt(error / total));
+  expect_near("relative_proxy_loss", number("relative_proxy_loss"), std::sqrt(error_of_outputs / total_of_outputs));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::vector<std::string> arguments(argv + std::min(argc, 2), argv + argc);
+  const std::string command = argc > 1 ? argv[1] : "";
+  if (command == "write" && arguments.size() == 1)
+    write_inputs(arguments[0]);
+  else if (command == "damage" && arguments.size() >= 4)
+    damage(arguments);
+  else if (command == "check" && arguments.size() == 4)
+    check(arguments);
+  else
+    fail("expected write, damage or check with their arguments");
+}

@@ -1,0 +1,128 @@
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "qlr/kernel/multiply.hpp"
+#include "qlr/kernel/reference.hpp"
+#include "random_layer.hpp"
+
+namespace qlr::test {
+
+struct Size {
+  std::uint32_t rows, cols;
+};
+
+/// 0, 1, and on both sides of what a panel of vectors holds.
+constexpr Index batches[] = {1, 4, 2, 5, 3, 8, 0};
+
+/// sum_j (|value| |scale| + |minimum|) |x_j|, what the rounding errors of a product are relative to.
+template <class Grid, class Grouping, class Scale>
+void add_magnitude(const Quantized<Grid, Grouping, Scale>& term, const std::vector<double>& x, std::vector<double>& y) {
+  for (Index i = 0; i < term.rows(); ++i)
+    for (Index j = 0; j < term.cols(); ++j) {
+      float tile[Grid::tile_cols];
+      term.decode_tile(i, j / Grid::tile_cols, tile);
+      double weight =
+          std::abs(double(tile[j % Grid::tile_cols]) * double(term.scales().at(term.row_group(i), term.col_group(j))));
+      if constexpr (Grid::has_minimum)
+        weight += std::abs(double(term.minima().at(term.row_group(i), term.col_group(j))));
+      y[std::size_t(i)] += weight * std::abs(x[std::size_t(j)]);
+    }
+}
+
+inline void add_magnitude(const NoQ&, const std::vector<double>&, std::vector<double>&) {}
+
+template <class... Terms>
+void add_magnitude(const Any<Terms...>& term, const std::vector<double>& x, std::vector<double>& y) {
+  term.visit([&](const auto& held) { add_magnitude(held, x, y); });
+}
+
+template <class Q, class L, class R>
+std::vector<double> magnitude(const QplusLR<Q, L, R>& layer, const std::vector<double>& x) {
+  std::vector<double> y(std::size_t(layer.rows()), 0.0);
+  add_magnitude(layer.q(), x, y);
+  if constexpr (QplusLR<Q, L, R>::has_factors) {
+    std::vector<double> t(std::size_t(layer.rank()), 0.0);
+    add_magnitude(layer.r().term(), x, t);
+    add_magnitude(layer.l().term(), t, y);
+  }
+  return y;
+}
+
+inline double norm(const std::vector<double>& x) {
+  double squares = 0;
+  for (const double value : x) squares += value * value;
+  return std::sqrt(squares);
+}
+
+/// Rotations mix entries: an error anywhere may be that of the largest.
+template <class Layer, class In, class Out>
+std::vector<double> magnitude(const Transformed<Layer, In, Out>& layer, std::vector<double> x) {
+  std::vector<double> scratch(x.size());
+  if (layer.cols() > 0) layer.in().apply(x.data(), scratch.data());
+  const std::vector<double> inner = magnitude(layer.layer(), std::vector<double>(x.size(), norm(x)));
+  return std::vector<double>(inner.size(), norm(inner));
+}
+
+template <class... Layers>
+std::vector<double> magnitude(const Any<Layers...>& layer, const std::vector<double>& x) {
+  return layer.visit([&](const auto& held) { return magnitude(held, x); });
+}
+
+/// Sums of up to 130 products, each rounded to 2^-24.
+constexpr double tolerance = 1e-5;
+
+inline bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
+  return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0);
+}
+
+/// All four phases, divided as for many threads.
+template <class Layer>
+std::vector<float> run_in_ranges(const Layer& layer, const std::vector<float>& x, Index batch, Index step) {
+  return run_product(layer, x, batch, [&](const float* in, float* out, Workspace workspace) {
+    for (Index b = batch; b-- > 0;) layer.prepare(in, workspace, b, b + 1);
+    for (Index k = round_up(layer.rank(), step); (k -= step) >= 0;)
+      layer.project(workspace, k, std::min(k + step, layer.rank()));
+    for (Index i = round_up(layer.rows(), step); (i -= step) >= 0;)
+      layer.multiply(workspace, out, i, std::min(i + step, layer.rows()));
+    for (Index b = batch; b-- > 0;) layer.finish(out, workspace, b, b + 1);
+  });
+}
+
+template <class Layer>
+void check_product(const RandomLayer<Layer>& random, Index batch) {
+  const Layer& layer = *random;
+  const Index m = layer.rows(), n = layer.cols();
+  CAPTURE(m);
+  CAPTURE(n);
+  CAPTURE(layer.rank());
+  CAPTURE(batch);
+  const std::vector<float> x = random_vector(std::uint64_t(m + 1000 * n), batch * n);
+  const std::vector<float> y = run_matmul(layer, x, batch);
+  const std::vector<double> expected = reference_matmul(layer, to_doubles(x), batch);
+  REQUIRE(y.size() == expected.size());
+  double worst = 0;
+  for (Index b = 0; b < batch; ++b) {
+    const std::vector<double> bound = magnitude(layer, {x.begin() + b * n, x.begin() + (b + 1) * n});
+    for (Index i = 0; i < m; ++i) {
+      const double error = std::abs(double(y[std::size_t(b * m + i)]) - expected[std::size_t(b * m + i)]);
+      const double relative = error == 0 ? 0 : error / bound[std::size_t(i)];
+      worst = relative <= worst ? worst : relative;
+    }
+  }
+  CHECK(worst <= tolerance);
+
+  CHECK(same_bits(run_in_ranges(layer, x, batch, 16), y));
+  CHECK(same_bits(run_in_ranges(layer, x, batch, 48), y));
+  for (Index b = 0; b < batch; ++b)
+    CHECK(same_bits(run_matmul(layer, {x.begin() + b * n, x.begin() + (b + 1) * n}, 1),
+                    {y.begin() + b * m, y.begin() + (b + 1) * m}));
+}
+
+}  // namespace qlr::test
