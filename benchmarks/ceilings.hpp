@@ -18,7 +18,8 @@ namespace qlr::benchmarks {
 
 enum class Pages { small, huge };
 
-/// Memory aligned to 2 MiB, its contents undefined; its pages are huge where that is asked for and the system grants it.
+/// Memory aligned to 2 MiB, its contents undefined; its pages are huge where that is asked for and the system grants
+/// it.
 class Buffer {
  public:
   Buffer(Index bytes, Pages pages) : bytes_(bytes), data_(allocate(bytes, pages), std::free) {}

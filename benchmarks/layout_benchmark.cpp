@@ -1,9 +1,9 @@
 /// Which height of row blocks reads codes at the memory's speed? (format/packing.hpp, block_rows)
 ///
 /// A probe kernel does what an int8 kernel does with the layout, y_i = sum_j code_ij x_j over 4-way int8 dot products,
-/// for block heights, code widths, prefetch distances and two orders of per-group scales, and beside it runs a loop that
-/// only loads. `layout_benchmark --table [repetitions [small]]` prints medians of interleaved repetitions (small: 4 KiB pages, as a
-/// mapped file has them, instead of huge ones); without it, Google
+/// for block heights, code widths, prefetch distances and two orders of per-group scales, and beside it runs a loop
+/// that only loads. `layout_benchmark --table [repetitions [small]]` prints medians of interleaved repetitions (small:
+/// 4 KiB pages, as a mapped file has them, instead of huge ones); without it, Google
 /// Benchmark times the same tasks one after another.
 
 #include <benchmark/benchmark.h>
@@ -176,9 +176,10 @@ using Ints = Machine::Ints;
 /// How the scales of groups of 64 columns lie: not at all; a group's scales of all rows together; or those of a block.
 enum class Scales { none, by_group, by_block };
 
-/// How the two planes of 3-bit codes lie in a block, and how the kernel walks over them: one plane behind the other, by
-/// 32 tiles of a few rows or by a word of all rows; or in turns every 32 tiles of 16 rows, line after line as loaded.
-enum class Planes { apart, apart_by_words, in_turns };
+/// How the two planes of 3-bit codes lie in a block, and how the kernel walks over them: in turns every 32 tiles of 16
+/// rows, line after line as loaded, which is how Packing has them; or one plane behind the other, by 32 tiles of a few
+/// rows or by a word of all rows.
+enum class Planes { in_turns, apart, apart_by_words };
 
 struct Operands {
   const std::uint8_t* codes;
@@ -214,7 +215,7 @@ void product(const Operands& in) {
 
   for (Index block = 0; block < in.rows / BlockRows; ++block) {
     const std::uint8_t* const low = in.codes + Layout::block_offset(block, tiles);
-    const std::uint8_t* const high = low + BlockRows * Layout::plane_bytes(0, tiles);
+    const std::uint8_t* const high = low + BlockRows * tiles * Layout::width(0) / 8;  // where planes are apart
     alignas(64) float y[std::size_t(BlockRows)] = {};
     for (Index segment = 0; segment < tiles; segment += segment_tiles)
       for (int top = 0; top < BlockRows; top += strip) {
@@ -283,8 +284,9 @@ void product(const Operands& in) {
   }
 }
 
-/// Another layout for 2 bits: a word has four neighbouring tiles in its four bytes and four rows, `lanes` apart, in each
-/// byte's four fields; four columns of a block are BlockRows bytes. The rows of a word depend on the machine's lanes.
+/// Another layout for 2 bits: a word has four neighbouring tiles in its four bytes and four rows, `lanes` apart, in
+/// each byte's four fields; four columns of a block are BlockRows bytes. The rows of a word depend on the machine's
+/// lanes.
 template <int BlockRows, bool Prefetch>
 void product_by_fours(const Operands& in) {
   constexpr int strip = std::min(BlockRows, Machine::strip_rows), vectors = strip / (4 * Machine::lanes);
@@ -352,7 +354,7 @@ void add_height(std::vector<Variant>& list, const char* name) {
                                   : product<Bits, BlockRows, true, scales, planes>});
 }
 
-template <int Bits, Scales scales = Scales::none, Planes planes = Planes::apart>
+template <int Bits, Scales scales = Scales::none, Planes planes = Planes::in_turns>
 void add_heights(std::vector<Variant>& list, const char* name) {
   add_height<Bits, 16, scales, planes>(list, name);
   add_height<Bits, 32, scales, planes>(list, name);
@@ -364,7 +366,7 @@ void add_heights(std::vector<Variant>& list, const char* name) {
 template <int BlockRows>
 void add_fours(std::vector<Variant>& list) {
   for (Index distance : distances)
-    list.push_back({"columns of four", 2, BlockRows, Scales::none, Planes::apart, true, distance,
+    list.push_back({"columns of four", 2, BlockRows, Scales::none, Planes::in_turns, true, distance,
                     distance == 0 ? product_by_fours<BlockRows, false> : product_by_fours<BlockRows, true>});
 }
 
@@ -372,8 +374,8 @@ std::vector<Variant> all_variants() {
   std::vector<Variant> list;
   add_heights<2>(list, "words");
   add_heights<3>(list, "words");
-  add_heights<3, Scales::none, Planes::apart_by_words>(list, "words, each word for all rows");
-  add_heights<3, Scales::none, Planes::in_turns>(list, "words, planes in turns");
+  add_heights<3, Scales::none, Planes::apart>(list, "words, planes apart");
+  add_heights<3, Scales::none, Planes::apart_by_words>(list, "words, apart, each for all rows");
   add_heights<4>(list, "words");
   add_heights<2, Scales::by_group>(list, "words, scales by group");
   add_heights<2, Scales::by_block>(list, "words, scales by block");
@@ -384,12 +386,11 @@ std::vector<Variant> all_variants() {
 
 template <int Bits, int BlockRows>
 std::uint32_t code_at(const Variant& variant, const std::uint8_t* codes, Index rows, Index row, Index tile) {
-  if (variant.planes == Planes::in_turns) {
-    const Index position = tile % 32, lane = row % 16;
-    const std::uint8_t* const strip =
-        codes + row / BlockRows * BlockRows * tiles * 3 / 8 + tile / 32 * 12 * BlockRows + row % BlockRows / 16 * 192;
-    const auto low = load_word<std::uint32_t>(strip + position / 16 * 64 + 4 * lane);
-    const auto high = load_word<std::uint32_t>(strip + 128 + 4 * lane);
+  if (variant.planes != Planes::in_turns) {
+    const Index position = tile % 32, lane = row % BlockRows;
+    const std::uint8_t* const block = codes + row / BlockRows * BlockRows * tiles * 3 / 8;
+    const auto low = load_word<std::uint32_t>(block + tile / 16 * 4 * BlockRows + 4 * lane);
+    const auto high = load_word<std::uint32_t>(block + BlockRows * tiles / 4 + tile / 32 * 4 * BlockRows + 4 * lane);
     return (low >> (position % 4 * 8 + position % 16 / 4 * 2) & 3u) | (high >> (position % 4 * 8 + position / 4) & 1u)
                                                                           << 2;
   }

@@ -32,7 +32,7 @@ if(QLR_NATIVE)
   endif()
 endif()
 
-# Tests and examples: compile quickly, still at speed.
+# Tests and examples: compile quickly, still at some speed.
 add_library(qlr_test_program INTERFACE)
-target_compile_options(qlr_test_program INTERFACE $<$<CONFIG:Release>:-O2>)
+target_compile_options(qlr_test_program INTERFACE $<$<CONFIG:Release>:-O1>)
 target_link_libraries(qlr_test_program INTERFACE qlr_program)

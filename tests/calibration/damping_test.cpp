@@ -6,6 +6,8 @@
 
 #include "../plain_matrix.hpp"
 
+namespace damping_test {
+
 using plain::refusal;
 using qlr::damped;
 using qlr::Index;
@@ -40,3 +42,5 @@ TEST_CASE("senseless damping is refused") {
   CHECK(refusal([&] { damped(-h, 0.5); }) == "expected a Hessian whose mean diagonal is not negative, got -1");
   CHECK(refusal([&] { damped(h / 0.0, 0.5); }).find("expected finite values in the Hessian") == 0);
 }
+
+}  // namespace damping_test

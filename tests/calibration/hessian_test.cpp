@@ -7,6 +7,8 @@
 
 #include "../plain_matrix.hpp"
 
+namespace hessian_test {
+
 namespace {
 
 using plain::refusal;
@@ -190,3 +192,5 @@ TEST_CASE("what is no second moment is refused by what is wrong with it") {
   bad(0, 1) = bad(1, 0) = 1;
   CHECK(refusal([&] { Hessian::from_matrix(bad); }).find("got the eigenvalue -1") != std::string::npos);
 }
+
+}  // namespace hessian_test

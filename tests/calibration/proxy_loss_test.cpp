@@ -8,6 +8,8 @@
 
 #include "../plain_matrix.hpp"
 
+namespace proxy_loss_test {
+
 using plain::refusal;
 using qlr::Index;
 using qlr::Matrix;
@@ -72,3 +74,5 @@ TEST_CASE("shapes that do not fit are refused") {
   CHECK(refusal([&] { qlr::relative_frobenius_error(w, Matrix::Ones(2, 2)); }) ==
         "expected the approximation of shape (2,3), got (2,2)");
 }
+
+}  // namespace proxy_loss_test

@@ -7,6 +7,8 @@
 
 #include "qlr/core/view.hpp"
 
+namespace eigen_test {
+
 using qlr::Index;
 using qlr::MatrixView;
 
@@ -62,3 +64,5 @@ TEST_CASE("an empty view is an empty matrix") {
   CHECK(qlr::to_matrix(MatrixView<const float>(nullptr, 0, 0)).size() == 0);
   CHECK(qlr::to_matrix(MatrixView<const float>(nullptr, 0, 5)).cols() == 5);
 }
+
+}  // namespace eigen_test

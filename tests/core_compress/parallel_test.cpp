@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+namespace parallel_test {
+
 using qlr::Index;
 using qlr::parallel_for;
 
@@ -64,3 +66,5 @@ TEST_CASE("loops nest") {
   parallel_for(3, 10, [&](Index i) { parallel_for(2, 10, [&](Index j) { sum += 10 * i + j; }); });
   CHECK(sum == 99 * 100 / 2);
 }
+
+}  // namespace parallel_test

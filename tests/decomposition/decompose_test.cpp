@@ -15,7 +15,8 @@ using testing::random_hessian;
 using testing::random_matrix;
 
 using Q = Quantizer<2, PerRow, Uniform, Log8>;
-template <class Storage4 = Quantizer<4, PerColumn, Uniform, Log8>, class Storage4Rows = Quantizer<4, PerRow, Uniform, Log8>>
+template <class Storage4 = Quantizer<4, PerColumn, Uniform, Log8>,
+          class Storage4Rows = Quantizer<4, PerRow, Uniform, Log8>>
 using PlusFactors = QplusLR<Q, LowRankFactor<Dynamic, Storage4>, LowRankFactor<Dynamic, Storage4Rows>>;
 using Layer = Transformed<PlusFactors<>, Hadamard, Hadamard>;
 
@@ -105,7 +106,8 @@ TEST_CASE("factors alone reach a matrix of their rank, and finer factors lose le
   DecomposeOptions options;
   options.iterations = 5;
   options.rank = 4;
-  using Alone = QplusLR<NoQ, LowRankFactor<Dynamic, Quantizer<8, PerColumn>>, LowRankFactor<Dynamic, Quantizer<8, PerRow>>>;
+  using Alone =
+      QplusLR<NoQ, LowRankFactor<Dynamic, Quantizer<8, PerColumn>>, LowRankFactor<Dynamic, Quantizer<8, PerRow>>>;
   CHECK(decompose<Alone>(w, h, options).report.relative_proxy_loss < 0.02);
   const double coarse = decompose<PlusFactors<>>(w, h, options).report.relative_proxy_loss;
   const double fine = decompose<QplusLR<Q, LowRankFactor<4, Fp16>>>(w, h, options).report.relative_proxy_loss;
@@ -133,9 +135,10 @@ TEST_CASE("every type of layer can be decomposed to") {
   check(QplusLR<Quantizer<4, PerGroup<4>, Uniform, Quantizer<8, PerTensor, UniformAsymmetric, Float>>>(), "");
   check(Transformed<QplusLR<Quantizer<3, PerTensor>>, Compose<Diagonal, Hadamard>, Permutation>(), "");
   const double fixed = check(Layer(), "");
-  using Flexible = Transformed<QplusLR<Any<Quantizer<8, PerRow>, Q>, LowRankFactor<Dynamic, Quantizer<4, PerColumn, Uniform, Log8>>,
-                                       LowRankFactor<Dynamic, Quantizer<4, PerRow, Uniform, Log8>>>,
-                               Any<Identity, Hadamard>, Any<Identity, Hadamard>>;
+  using Flexible =
+      Transformed<QplusLR<Any<Quantizer<8, PerRow>, Q>, LowRankFactor<Dynamic, Quantizer<4, PerColumn, Uniform, Log8>>,
+                          LowRankFactor<Dynamic, Quantizer<4, PerRow, Uniform, Log8>>>,
+                  Any<Identity, Hadamard>, Any<Identity, Hadamard>>;
   CHECK(check(Flexible(), Layer().type_name().c_str()) == fixed);
   CHECK(check(AnyLayer<QplusLR<Q>, Layer>(), Layer().type_name().c_str()) == fixed);
 }

@@ -1,4 +1,5 @@
-// What the scripts beside this file need and a shell does not have: files, good and bad, and a second opinion on a report.
+// What the scripts beside this file need and a shell does not have: files, good and bad, and a second opinion on a
+// report.
 //   write DIRECTORY                        the .npy files that the scripts name
 //   damage IN OUT truncate COUNT           IN without its last COUNT bytes
 //   damage IN OUT replace OLD NEW          IN with the first OLD replaced by as many bytes
@@ -58,8 +59,7 @@ struct Dense {
   float& operator()(Index i, Index j) { return values[std::size_t(i * cols + j)]; }
 
   void write(const std::string& path, qlr::NpyOrder order = qlr::NpyOrder::C) const {
-    const qlr::Status status =
-        qlr::write_npy(path, qlr::MatrixView<const float>(values.data(), rows, cols), order);
+    const qlr::Status status = qlr::write_npy(path, qlr::MatrixView<const float>(values.data(), rows, cols), order);
     if (!status.ok()) fail(status.error().message);
   }
 
@@ -129,7 +129,7 @@ void write_inputs(const std::string& directory) {
   write_file(path("truncated_header"), good.substr(0, 40));
   write_file(path("longer"), good + "12345");
   write_file(path("lying_shape"), replaced("(24, 20)", "(24, 21)"));
-  write_file(path("huge_shape"), replaced("(24, 20), }           ", "(99999999999, 999999),}"));
+  write_file(path("huge_shape"), replaced("(24, 20), }             ", "(99999999999, 999999), }"));
   write_file(path("wrong_magic"), replaced("NUMPY", "NUMPI"));
   write_file(path("version_9"), replaced(std::string("\x01\x00", 2), std::string("\x09\x00", 2)));
   write_file(path("integers"), replaced("<f4", "<i4"));
@@ -240,15 +240,16 @@ void check(const std::vector<std::string>& arguments) {
   const auto w = get(qlr::read_npy<double>(arguments[1]));
   const auto x = get(qlr::read_npy<double>(arguments[2]));
   const auto what = get(qlr::read_npy<double>(arguments[3]));
-  report.expect_keys("the report", {"rows", "cols", "bits_per_weight", "relative_proxy_loss", "relative_frobenius_error",
-                                    "seconds", "stages", "iterations"});
+  report.expect_keys("the report", {"rows", "cols", "bits_per_weight", "relative_proxy_loss",
+                                    "relative_frobenius_error", "seconds", "stages", "iterations"});
   const auto number = [&](const char* key) { return report.object.at(key).number; };
   if (number("rows") != double(w.rows) || number("cols") != double(w.cols)) fail("the report has another shape");
   if (what.rows != w.rows || what.cols != w.cols || what.dtype != qlr::Dtype::F32)
     fail("the decoded matrix has another shape or is not of floats");
   double stages = 0;
   for (const auto& stage : report.object.at("stages").object) stages += stage.second.number;
-  if (!(number("seconds") >= 0) || stages > number("seconds") * 1.01 + 1e-3) fail("the stages take longer than the whole");
+  if (!(number("seconds") >= 0) || stages > number("seconds") * 1.01 + 1e-3)
+    fail("the stages take longer than the whole");
   if (report.object.at("iterations").array.empty()) fail("no iterations");
   for (const Json& step : report.object.at("iterations").array) step.expect_keys("an iteration", {"step", "loss"});
 

@@ -42,10 +42,14 @@ double relative_loss(Index rank, const Matrix& a, const Matrix& h, const LplrOpt
 TEST_CASE("LPLR comes close to the best factors at 8 bits and is sane at 2") {
   const Matrix a = structured(48, 60, 1);
   for (const Matrix& h : {Matrix(Matrix::Identity(60, 60)), random_hessian(60, 30, 4)}) {
-    const double exact = std::sqrt(loss_by_loops(a - [&] {
-                                     const Regression best = rank_constrained_regression(a, h, 8);
-                                     return Matrix(best.l * best.r);
-                                   }(), h) / loss_by_loops(a, h));
+    const double exact = std::sqrt(loss_by_loops(
+                                       a -
+                                           [&] {
+                                             const Regression best = rank_constrained_regression(a, h, 8);
+                                             return Matrix(best.l * best.r);
+                                           }(),
+                                       h) /
+                                   loss_by_loops(a, h));
     const double eight = relative_loss<8>(8, a, h, {});
     const double four = relative_loss<4>(8, a, h, {});
     const double two = relative_loss<2>(8, a, h, {});

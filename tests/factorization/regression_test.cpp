@@ -10,6 +10,8 @@
 
 #include "../plain_matrix.hpp"
 
+namespace regression_test {
+
 namespace {
 
 using plain::refusal;
@@ -64,6 +66,7 @@ TEST_CASE("rank-constrained regression reaches the least loss, H singular or not
         for (Index k = 0; k < rank; ++k) {
           energy += fit.energy(k);
           CHECK(fit.energy(k) >= 0);
+          CHECK(std::abs(plain::loss(fit.r.row(k), h) - fit.energy(k)) <= 1e-12 * whole);
           if (k > 0) CHECK(fit.energy(k) <= fit.energy(k - 1));
         }
         CHECK(std::abs(whole - energy - got) <= 1e-12 * whole);
@@ -164,3 +167,5 @@ TEST_CASE("shapes that do not fit and values that are not finite are refused") {
   CHECK(refusal([&] { qlr::refit_left(a, Matrix::Ones(2, 3), h); }) == "expected R of shape (2,4), got (2,3)");
   CHECK(refusal([&] { qlr::refit_right(a, Matrix::Ones(2, 3)); }) == "expected L of shape (3,3), got (2,3)");
 }
+
+}  // namespace regression_test

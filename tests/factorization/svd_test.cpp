@@ -10,6 +10,8 @@
 
 #include "../plain_matrix.hpp"
 
+namespace svd_test {
+
 namespace {
 
 using plain::refusal;
@@ -153,3 +155,5 @@ TEST_CASE("senseless arguments are refused") {
   for (const std::string& sentence : {refusal([&] { qlr::svd(a, 1); }), refusal([&] { qlr::randomized_svd(a, 1); })})
     CHECK(sentence == "expected finite values in the matrix, got inf in row 2, column 1");
 }
+
+}  // namespace svd_test

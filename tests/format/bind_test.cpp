@@ -110,8 +110,8 @@ TEST_CASE("bind refuses another shape") {
     }
   for (Index change : {-1000, -1, 1}) {
     Offer offer;
-    offer.tensor("q.scale").info.shape[1] += change;
-    CHECK(contains(offer.refusal(), "expected q.scale as U8 [4, 9], got U8 [4, "));
+    offer.tensor("q.scale").info.shape[0] += change;
+    CHECK(contains(offer.refusal(), "expected q.scale as U8 [36], got U8 ["));
   }
 }
 
@@ -159,7 +159,7 @@ TEST_CASE("bind accepts tensors without elements without memory") {
   using Empty = qlr::QplusLR<qlr::Quantizer<4, qlr::PerGroup<8>>>;
   const Extents extents = {0, 8, 0};
   const std::vector<BoundTensor> tensors = {{qlr::code_info("q.codes", 0), nullptr},
-                                            {qlr::matrix_info<qlr::Half>("q.scale", 1, 0), nullptr},
+                                            {qlr::vector_info<qlr::Half>("q.scale", 0), nullptr},
                                             {qlr::vector_info<std::uint32_t>("extents", 3), extents.data()}};
   const qlr::Result<Empty> layer = qlr::bind<Empty>(tensors);
   REQUIRE(layer.ok());
@@ -186,6 +186,31 @@ TEST_CASE("bind refuses a diagonal that has no inverse") {
   }
 }
 
+TEST_CASE("bind refuses logarithmic scales below a top that is none, wherever they are") {
+  using Scale = qlr::Quantizer<4, qlr::PerTensor, qlr::Uniform, qlr::Log8>;
+  using Term = qlr::Quantizer<2, qlr::PerGroup<8>, qlr::UniformAsymmetric, Scale>;
+  using Logarithmic = qlr::LowRankFactor<qlr::Dynamic, qlr::Quantizer<4, qlr::PerColumn, qlr::Uniform, qlr::Log8>>;
+  using Either = qlr::Transformed<qlr::QplusLR<qlr::Any<Term, qlr::NoQ>, Logarithmic>, qlr::Hadamard>;
+  const std::string type = qlr::Transformed<qlr::QplusLR<Term, Logarithmic>, qlr::Hadamard>().type_name();
+  const Extents extents = {9, 17, 3};
+  const auto owned = qlr::test::filled<Either>(type, extents, 1);
+  std::vector<BoundTensor> tensors = qlr::stored_tensors(*owned);
+  tensors.push_back({qlr::vector_info<std::uint32_t>("extents", 3), extents.data()});
+  CHECK(qlr::bind<Either>(tensors, type).ok());
+  for (const char* name : {"q.scale.scale.top", "q.minimum.scale.top", "l.scale.top", "r.scale.top"})
+    for (const float wrong : {-1.0f, NAN, INFINITY, -INFINITY}) {
+      float& top = *qlr::writable(static_cast<const float*>(qlr::test::tensor(tensors, name).data));
+      const float stored = std::exchange(top, wrong);
+      const qlr::Result<Either> layer = qlr::bind<Either>(tensors, type);
+      CHECK_FALSE(layer.ok());
+      if (!layer.ok())
+        CHECK(contains(layer.error().message, "expected a finite top of at least 0 for Log8 scales, got "));
+      top = 0;
+      CHECK(qlr::bind<Either>(tensors, type).ok());
+      top = stored;
+    }
+}
+
 TEST_CASE("bind checks what is stored at every nesting level") {
   using Any = qlr::AnyLayer<Inner, Layer>;
   Offer offer;
@@ -200,7 +225,7 @@ TEST_CASE("bind refuses extents that lie") {
       {{9}, "expected an extent for columns, got the end of the extents"},
       {{9, 17}, "expected an extent for rank, got the end of the extents"},
       {{9, 17, 3, 0}, "expected 3 extents, got 4"},
-      {{10, 17, 3}, "expected q.scale as U8 [4, 10], got U8 [4, 9]"},
+      {{10, 17, 3}, "expected q.scale as U8 [40], got U8 [36]"},
       {{9, 12, 3}, "expected q.codes as U8 [128], got U8 [192]"},
       {{9, 17, 9}, "expected l.codes as U8 "},
       {{0xffffffff, 17, 3}, "expected rows of at most 268435456, got 4294967295"},

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <string>
@@ -25,8 +26,8 @@ inline constexpr Index sizes[] = {1, 2, 3, 7, 8, 9, 31, 32, 33, 63, 64, 65};
 /// Codes that are floating-point numbers below 2, when their storage is Fp16, Bf16 or Float: never infinite or NaN.
 inline constexpr std::uint8_t floating_codes = 0xbf;
 
-/// Writes what a seed chooses to every tensor: any codes; scales, minima and diagonals of either sign and of size 1/2 to
-/// 3/2, tops without sign; a permutation; logarithmic scales of which some are zero.
+/// Writes what a seed chooses to every tensor: any codes; scales, minima and diagonals of either sign and of size 1/2
+/// to 3/2, tops without sign; a permutation; logarithmic scales of which some are zero.
 class Fill {
  public:
   explicit Fill(std::uint64_t seed, std::uint8_t code_mask = 0xff) : random_(seed), code_mask_(code_mask) {}
@@ -103,8 +104,10 @@ double scale_value(const std::vector<BoundTensor>& tensors, const std::string& n
   if constexpr (std::is_same_v<Scale, NoScale>) {
     return 1;
   } else {
-    const Index at = col_group * row_groups + row_group;
-    const void* data = tensor(tensors, name).data;
+    const BoundTensor& scales = tensor(tensors, name);
+    const Index col_groups = scales.info.elements() / row_groups, block = row_group - row_group % 64;
+    const Index at = block * col_groups + col_group * std::min<Index>(64, row_groups - block) + row_group - block;
+    const void* data = scales.data;
     if constexpr (std::is_same_v<Scale, Fp16>) {
       return half_value(static_cast<const Half*>(data)[at].bits);
     } else if constexpr (std::is_same_v<Scale, Bf16>) {

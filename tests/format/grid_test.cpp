@@ -103,8 +103,8 @@ TEST_CASE("NormalFloat rises from -1 through an exact zero to 1 along quantiles 
 }
 
 // The table that QLoRA's authors published in bitsandbytes. They took 0.9677083 for 1 - (1/32 + 1/30) / 2 and the
-// probabilities between in single precision; doing the same gives their digits exactly, and the exact quantiles are up to
-// 1.8e-7 away from them.
+// probabilities between in single precision; doing the same gives their digits exactly, and the exact quantiles are up
+// to 1.8e-7 away from them.
 TEST_CASE("NormalFloat<4> is QLoRA's NF4") {
   const double published[16] = {-1.0,
                                 -0.6961928009986877,

@@ -132,9 +132,8 @@ TEST_CASE("stored_tensors says what the tensors look like and where they are") {
   CHECK(tensors[0].data == layer->q().codes());
   CHECK_FALSE(tensors[1].info.holds_codes);
   CHECK(tensors[1].info.dtype == qlr::Dtype::F16);
-  CHECK(tensors[1].info.dimensions == 2);
-  CHECK(tensors[1].info.shape[0] == 3);
-  CHECK(tensors[1].info.shape[1] == 16);
+  CHECK(tensors[1].info.dimensions == 1);
+  CHECK(tensors[1].info.shape[0] == 3 * 16);
   CHECK(tensors[1].data == layer->q().scales().data());
   CHECK(tensors[2].data == layer->q().minima().data());
 }

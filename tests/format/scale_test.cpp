@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <string>
@@ -25,7 +26,7 @@ template <class Scale>
 void check_element_scales() {
   const std::string type = Scale::name();
   CAPTURE(type);
-  for (Index rows : {1, 2, 7, 33})
+  for (Index rows : {1, 2, 7, 33, 64, 65, 130})
     for (Index cols : {1, 3, 64}) {
       const auto owned = filled<OneByOne<Scale>>({std::uint32_t(rows), std::uint32_t(cols)}, 1);
       const auto tensors = qlr::stored_tensors(*owned);
@@ -34,7 +35,8 @@ void check_element_scales() {
       REQUIRE(scales.col_groups() == cols);
       for (Index c = 0; c < cols; ++c) {
         std::vector<float> loaded(std::size_t(rows), -1.0f);
-        scales.load(0, rows, c, loaded.data());
+        for (Index top = 0; top < rows; top += 64)
+          scales.load(top, std::min<Index>(64, rows - top), c, loaded.data() + top);
         for (Index r = 0; r < rows; ++r) {
           const double expected = scale_value<Scale>(tensors, "scale", rows, r, c);
           CHECK(double(scales.at(r, c)) == doctest::Approx(expected).epsilon(1e-6));
@@ -77,7 +79,24 @@ void check_quantized_scales(Index row_groups, Index col_groups) {
 
 }  // namespace
 
-TEST_CASE("scales are stored column group by column group") {
+TEST_CASE("scales are stored in blocks of 64 row groups, in a block column group by column group") {
+  for (Index row_groups : {1, 63, 64, 65, 130})
+    for (Index col_groups : {1, 2, 5}) {
+      const auto owned = filled<OneByOne<qlr::Float>>({std::uint32_t(row_groups), std::uint32_t(col_groups)}, 1);
+      const auto tensors = qlr::stored_tensors(*owned);
+      const qlr::BoundTensor& scale = qlr::test::tensor(tensors, "scale");
+      CHECK(scale.info.dimensions == 1);
+      REQUIRE(scale.info.shape[0] == row_groups * col_groups);
+      const auto* next = static_cast<const float*>(scale.data);
+      Index wrong = 0;
+      for (Index top = 0; top < row_groups; top += 64)
+        for (Index c = 0; c < col_groups; ++c)
+          for (Index r = top; r < std::min(top + 64, row_groups); ++r) wrong += owned->scales().at(r, c) != *next++;
+      CHECK(wrong == 0);
+    }
+}
+
+TEST_CASE("scales are decoded as they are stored, one by one and many at once") {
   check_element_scales<qlr::Fp16>();
   check_element_scales<qlr::Bf16>();
   check_element_scales<qlr::Float>();

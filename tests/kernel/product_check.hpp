@@ -125,4 +125,22 @@ void check_product(const RandomLayer<Layer>& random, Index batch) {
                     {y.begin() + b * m, y.begin() + (b + 1) * m}));
 }
 
+inline constexpr Size term_sizes[] = {{1, 1},    {2, 3},   {3, 33},  {7, 65}, {8, 2},   {9, 64},  {15, 7},   {16, 16},
+                                      {17, 130}, {31, 17}, {32, 63}, {33, 9}, {63, 15}, {64, 32}, {65, 31},  {130, 8},
+                                      {80, 31},  {1, 130}, {48, 1},  {0, 5},  {5, 0},   {0, 0},   {64, 128}, {130, 97}};
+
+/// Checks products of a matrix term of every size.
+template <class Q>
+void check_term() {
+  const std::string type = Q::type_name();
+  CAPTURE(type);
+  std::size_t number = 0;
+  for (const Size size : term_sizes) {
+    ++number;
+    const RandomLayer<QplusLR<Q>> layer(number, {size.rows, size.cols, 0});
+    check_product(layer, batches[number % 7]);
+    if (size.rows * size.cols < 300) check_product(layer, 1);
+  }
+}
+
 }  // namespace qlr::test

@@ -101,7 +101,8 @@ TEST_CASE("a refitted column scale is the best that can be stored, and LDLQ stor
   };
   double best = std::numeric_limits<double>::infinity();
   const double top = double(*layer->q().scales().top());
-  for (int code = 1; code < 256; ++code) best = std::min(best, error_at(top * double(LogScales::ratio(std::uint8_t(code)))));
+  for (int code = 1; code < 256; ++code)
+    best = std::min(best, error_at(top * double(LogScales::ratio(std::uint8_t(code)))));
   CHECK(error_at(double(layer->q().scales().at(0, 5))) <= 1.05 * best);
 
   const Matrix q = round_ldlq(*codec, w, pivoted_symmetric_factor(h), ColumnScales::refit);

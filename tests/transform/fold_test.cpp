@@ -8,6 +8,8 @@
 #include "../plain_matrix.hpp"
 #include "qlr/format/walsh_hadamard.hpp"
 
+namespace transform_fold_test {
+
 namespace {
 
 using qlr::Index;
@@ -82,3 +84,5 @@ TEST_CASE("the folded Hessian is In H In^T, exactly symmetric, and keeps the los
     CHECK(plain::loss(qlr::fold_weight(e, in, out), folded) == doctest::Approx(plain::loss(e, h)).epsilon(1e-10));
   }
 }
+
+}  // namespace transform_fold_test

@@ -19,7 +19,7 @@ class Random {
   using result_type = std::uint64_t;
 
   explicit constexpr Random(std::uint64_t seed) noexcept
-      : state_{mix64(seed), mix64(seed + 1), mix64(seed + 2), mix64(seed + 3)} {}
+      : state_{mix64(mix64(seed)), mix64(mix64(seed) + 1), mix64(mix64(seed) + 2), mix64(mix64(seed) + 3)} {}
 
   static constexpr result_type min() noexcept { return 0; }
   static constexpr result_type max() noexcept { return ~result_type(0); }

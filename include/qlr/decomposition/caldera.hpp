@@ -10,14 +10,14 @@
 
 #include "qlr/calibration/damping.hpp"
 #include "qlr/calibration/proxy_loss.hpp"
+#include "qlr/calibration/symmetric_factor.hpp"
 #include "qlr/core/eigen.hpp"
 #include "qlr/core/expect.hpp"
 #include "qlr/decomposition/report.hpp"
 #include "qlr/factorization/downdate.hpp"
 #include "qlr/factorization/lplr.hpp"
 #include "qlr/factorization/regression.hpp"
-#include "qlr/factorization/svd.hpp"
-#include "qlr/factorization/symmetric_factor.hpp"
+#include "qlr/factorization/subspace.hpp"
 #include "qlr/rounding/codec.hpp"
 #include "qlr/rounding/descent.hpp"
 #include "qlr/rounding/ldlq.hpp"
@@ -26,17 +26,18 @@
 
 namespace qlr {
 
-/// A step for Q: chooses codes (and scales) for `target` (m,n) = W - L R in the metric H (n,n). `q` is what the codes decode
-/// to: empty at first, and replaced.
+/// A step for Q: chooses codes (and scales) for `target` (m,n) = W - L R in the metric H (n,n). `q` is what the codes
+/// decode to: empty at first, and replaced.
 using QStep = std::function<void(Codec& codec, const Matrix& target, const Matrix& h, Matrix& q)>;
 
-/// A step for L and R: chooses their codes for `target` (m,n) = W - Q in the metric H. `lr` is what the codes decode to,
-/// with its loss tr(E H E^T), E = target - L R, and is replaced.
+/// A step for L and R: chooses their codes for `target` (m,n) = W - Q in the metric H. `lr` is what the codes decode
+/// to, with its loss tr(E H E^T), E = target - L R, and is replaced.
 using LrStep = std::function<void(Codec& l, Codec& r, const Matrix& target, const Matrix& h, LowRank& lr)>;
 
 struct CalderaOptions {
-  int iterations = 15;     ///< pairs of half steps
-  double damping = 1e-2;   ///< of the H that all steps see, against overfitting to few tokens; reported losses are undamped
+  int iterations = 15;  ///< pairs of half steps
+  double damping =
+      3e-2;  ///< of the H that all steps see, against overfitting to few tokens; reported losses are undamped
   double anchored = 0.75;  ///< share of the directions of R that begin as leading eigenvectors of H; the rest are W's
   std::uint64_t seed = 1;  ///< of rotations and range finders
   int threads = 1;
@@ -84,36 +85,49 @@ inline void round_then_descend(Codec& codec, const Matrix& target, const Matrix&
 }
 
 /// The default step for L and R: L is fitted to R and rounded by LDLQ in the metric R H R^T, then both are improved by
-/// coordinate descent under the loss itself. A new L that is no better than the old one is not taken.
+/// coordinate descent under the loss itself. A new L that is no better than the old one is not taken. The first time,
+/// the factors of rank-constrained regression are tried as well, and taken if they lose less.
 inline void refit_factors(Codec& l_codec, Codec& r_codec, const Matrix& target, const Matrix& h, LowRank& lr,
                           const CalderaOptions& options) {
   constexpr double gram_damping = 1e-6;
-  constexpr int l_passes = 4;
   constexpr int r_passes = 2;
+  const bool first = lr.l.size() == 0;
   const auto loss_of = [&](const Matrix& l) { return proxy_loss(target - l * lr.r, h, options.threads); };
   const Matrix hr = h * lr.r.transpose();
   const Matrix gram = damped(lr.r * hr, gram_damping);
   const Matrix wanted = refit_left(target, lr.r, h);
-  const double old_loss = lr.l.size() > 0 ? loss_of(lr.l) : std::numeric_limits<double>::infinity();
+  const double old_loss = first ? std::numeric_limits<double>::infinity() : loss_of(lr.l);
   const std::vector<std::byte> old_state = l_codec.state();
-  l_codec.fit_scales(wanted.data(), 1);
-  Matrix l = round_ldlq(l_codec, wanted, pivoted_symmetric_factor(gram), ColumnScales::refit, options.threads);
-  descend(l_codec, wanted, gram, l, l_passes, options.threads);
+  Matrix l = detail::round_left(l_codec, wanted, gram, options.threads);
   if (loss_of(l) < old_loss) {
     lr.l = std::move(l);
   } else {
     l_codec.restore(old_state);
-    descend(l_codec, wanted, gram, lr.l, l_passes, options.threads);
+    descend(l_codec, wanted, gram, lr.l, detail::factor_passes, options.threads);
   }
   const Matrix outer = lr.l.transpose() * lr.l;
   descend_two_sided(r_codec, refit_right(target, lr.l), outer, h, lr.r, r_passes);
   lr.loss = loss_of(lr.l);
+  if (!first) return;
+  const std::vector<std::byte> l_state = l_codec.state();
+  const std::vector<std::byte> r_state = r_codec.state();
+  LplrOptions regression;
+  regression.iterations = 1;
+  regression.seed = options.seed;
+  regression.threads = options.threads;
+  LowRank other = lplr(l_codec, r_codec, target, h, symmetric_factor(h, options.threads), regression);
+  if (other.loss < lr.loss) {
+    lr = std::move(other);
+  } else {
+    l_codec.restore(l_state);
+    r_codec.restore(r_state);
+  }
 }
 
 namespace detail {
 
-/// The factors that the alternation begins with: `anchors` rows of R are leading eigenvectors of H, on which L is fitted once
-/// Q is known; the others are W's leading right singular vectors, with their part of L.
+/// The factors that the alternation begins with: `anchors` rows of R are leading eigenvectors of H, on which L is
+/// fitted once Q is known; the others are W's leading right singular vectors, with their part of L.
 struct StartingFactors {
   Matrix l;  // (m,r), zero for the anchors
   Matrix r;  // (r,n)
@@ -126,8 +140,13 @@ inline StartingFactors starting_factors(const CalderaProblem& problem, const Cal
   SubspaceOptions subspace;
   subspace.seed = options.seed;
   Matrix r(rank, problem.w.cols());
-  r.topRows(anchored) = randomized_svd(problem.h, anchored, subspace).v.transpose();
-  r.bottomRows(rank - anchored) = randomized_svd(problem.w, rank - anchored, subspace).v.transpose();
+  r.topRows(anchored) = leading_eigenvectors(r.cols(), anchored, subspace, [&](const Matrix& z) {
+                          return Matrix(problem.h * z);
+                        }).transpose();
+  r.bottomRows(rank - anchored) = leading_eigenvectors(r.cols(), rank - anchored, subspace, [&](const Matrix& z) {
+                                    const Matrix wz = problem.w * z;
+                                    return Matrix(problem.w.transpose() * wz);
+                                  }).transpose();
   problem.r.fit_scales(r.data(), 1);
   r = round_nearest(problem.r, r, options.threads);
   const Matrix free = r.bottomRows(rank - anchored);
@@ -138,29 +157,30 @@ inline StartingFactors starting_factors(const CalderaProblem& problem, const Cal
     gram.bottomRightCorner(free.rows(), free.rows()) = damped(free * free.transpose(), 1e-6);
     l.rightCols(free.rows()) = refit_left(problem.w, free, identity);
     problem.l.fit_scales(l.data(), 1);
-    l = round_ldlq(problem.l, l, symmetric_factor(gram), ColumnScales::refit, options.threads);
+    l = detail::round_left(problem.l, l, gram, options.threads);
   }
   return {std::move(l), r, r.topRows(anchored)};
 }
 
 }  // namespace detail
 
-/// CALDERA: alternates a step for Q on W - L R and a step for L and R on W - Q, and leaves the best iterate stored in the
-/// codecs. Steps and their relative losses are appended to `steps`.
+/// CALDERA: alternates a step for Q on W - L R and a step for L and R on W - Q, and leaves the best iterate stored in
+/// the codecs. Steps and their relative losses are appended to `steps`.
 ///
-/// The first Q is chosen in the metric downdated by the directions that L will be fitted on (downdate.hpp), discounted by
-/// the distortion that L will have. With the default steps the loss never rises from one half step to the next.
+/// The first Q is chosen in the metric downdated by the directions that L will be fitted on (downdate.hpp), discounted
+/// by the distortion that L will have. With the default steps the loss never rises from one half step to the next.
 /// Without Q (NoQ) it is LPLR in the metric of H. @throws std::invalid_argument for bad options
 /// Source: CALDERA, arXiv 2405.18886, algorithm 1.
 inline void caldera(const CalderaProblem& problem, const CalderaOptions& options, StageClock& clock,
                     std::vector<ReportedStep>& steps) {
-  const QStep q_step = options.q_step ? options.q_step : [&](Codec& codec, const Matrix& target, const Matrix& h, Matrix& q) {
-    round_then_descend(codec, target, h, q, options);
-  };
-  const LrStep lr_step = options.lr_step ? options.lr_step
-                                         : [&](Codec& l, Codec& r, const Matrix& target, const Matrix& h, LowRank& lr) {
-                                             refit_factors(l, r, target, h, lr, options);
-                                           };
+  const QStep q_step =
+      options.q_step ? options.q_step : [&](Codec& codec, const Matrix& target, const Matrix& h, Matrix& q) {
+        round_then_descend(codec, target, h, q, options);
+      };
+  const LrStep lr_step =
+      options.lr_step ? options.lr_step : [&](Codec& l, Codec& r, const Matrix& target, const Matrix& h, LowRank& lr) {
+        refit_factors(l, r, target, h, lr, options);
+      };
   const Matrix& w = problem.w;
   const Matrix h = damped(problem.h, options.damping);
   const Index rank = problem.r.rows();

@@ -32,8 +32,8 @@ struct Decomposition {
 
 /// What decompose takes beside the method's own options.
 struct DecomposeOptions : CalderaOptions {
-  Index rank = 0;          ///< where the layer's rank is Dynamic
-  std::string type = {};   ///< the layer's type name, where it holds an Any
+  Index rank = 0;         ///< where the layer's rank is Dynamic
+  std::string type = {};  ///< the layer's type name, where it holds an Any
 };
 
 namespace detail {
@@ -88,7 +88,8 @@ Decomposition<Layer> decompose(const Matrix& w, const Hessian& hessian, const De
   const auto begin = std::chrono::steady_clock::now();
   detail::expect_weight(w, hessian.size());
   expect_options(options);
-  if (options.rank < 0 || options.rank > largest_extent) refuse("expected a rank of 0 to ", largest_extent, ", got ", options.rank);
+  if (options.rank < 0 || options.rank > largest_extent)
+    refuse("expected a rank of 0 to ", largest_extent, ", got ", options.rank);
   Report report;
   StageClock clock(report.stages);
   const Matrix h = hessian.matrix();

@@ -9,8 +9,8 @@ namespace qlr {
 
 /// The metric that is left for Q when an L fitted afterwards to the rows of R (r,n) takes up what it can:
 ///   H - (1 - D) H R^T (R H R^T)^(-1) R H,
-/// where D in [0,1] is the part of a direction's energy that L's rounding leaves behind (D = 0: CALDERA's Hessian downdate,
-/// arXiv 2405.18886; with coarse factors it makes Q rely on an L R that is not there).
+/// where D in [0,1] is the part of a direction's energy that L's rounding leaves behind (D = 0: CALDERA's Hessian
+/// downdate, arXiv 2405.18886; with coarse factors it makes Q rely on an L R that is not there).
 ///
 /// H (n,n) positive definite. @post positive definite if H is and D > 0. Cost: 2 r n^2
 inline Matrix downdated(const Matrix& h, const Matrix& r, double distortion) {

@@ -6,11 +6,12 @@
 
 #include "qlr/calibration/damping.hpp"
 #include "qlr/calibration/proxy_loss.hpp"
+#include "qlr/calibration/symmetric_factor.hpp"
 #include "qlr/core/eigen.hpp"
 #include "qlr/core/random.hpp"
 #include "qlr/factorization/regression.hpp"
-#include "qlr/factorization/symmetric_factor.hpp"
 #include "qlr/rounding/codec.hpp"
+#include "qlr/rounding/descent.hpp"
 #include "qlr/rounding/ldlq.hpp"
 
 /// Low-precision low-rank factorization: A ~= L R with both factors rounded.
@@ -37,25 +38,34 @@ struct LowRank {
 
 namespace detail {
 
+inline constexpr int factor_passes = 4;
+
 /// Rounds R, whose rows are coupled by L^T L and whose columns by H.
-inline Matrix round_right(Codec& codec, const Matrix& r, const Matrix& l, const SymmetricFactor& h_factor, double damping) {
-  codec.fit_scales(r.data(), 1);
-  return round_ldlq_two_sided(codec, r, symmetric_factor(damped(l.transpose() * l, damping)), h_factor);
+inline Matrix round_right(Codec& codec, const Matrix& wanted, const Matrix& l, const Matrix& h,
+                          const SymmetricFactor& h_factor, double damping) {
+  const Matrix gram = damped(l.transpose() * l, damping);
+  codec.fit_scales(wanted.data(), 1);
+  Matrix r = round_ldlq_two_sided(codec, wanted, symmetric_factor(gram), h_factor);
+  descend_two_sided(codec, wanted, gram, h, r, factor_passes);
+  return r;
 }
 
 /// Rounds L, whose columns are coupled by R H R^T.
-inline Matrix round_left(Codec& codec, const Matrix& l, const Matrix& gram, double damping, int threads) {
-  codec.fit_scales(l.data(), 1);
-  return round_ldlq(codec, l, pivoted_symmetric_factor(damped(gram, damping)), ColumnScales::refit, threads);
+inline Matrix round_left(Codec& codec, const Matrix& wanted, const Matrix& gram, int threads) {
+  codec.fit_scales(wanted.data(), 1);
+  Matrix l = round_ldlq(codec, wanted, pivoted_symmetric_factor(gram, threads), ColumnScales::refit, threads);
+  descend(codec, wanted, gram, l, factor_passes, threads);
+  return l;
 }
 
 }  // namespace detail
 
-/// Alternating quantized least squares: from the start's factors, R is refitted to L and rounded, then L to R and rounded,
-/// and the pair of the least loss is kept and stored.
+/// Alternating quantized least squares: from the start's factors, R is refitted to L and rounded, then L to R and
+/// rounded, and the pair of the least loss is kept and stored.
 ///
-/// A (m,n), H (n,n) symmetric, positive semidefinite; H = I gives LPLR as published. Rounding is LDLQ in the metric that
-/// each factor sees: L^T L and H for R, R H R^T for L. A rank of 0 and A = 0 are defined.
+/// A (m,n), H (n,n) symmetric, positive semidefinite; H = I gives LPLR as published. Rounding is LDLQ in the metric
+/// that each factor sees, L^T L and H for R, R H R^T for L, then coordinate descent in the same metric. A rank of 0 and
+/// A = 0 are defined.
 /// @param h_factor of H, damped so that it has one
 /// Source: LPLR, arXiv 2310.11028; CALDERA, arXiv 2405.18886, algorithm 2.
 inline LowRank lplr(Codec& l_codec, Codec& r_codec, const Matrix& a, const Matrix& h, const SymmetricFactor& h_factor,
@@ -66,6 +76,7 @@ inline LowRank lplr(Codec& l_codec, Codec& r_codec, const Matrix& a, const Matri
   Matrix l;
   if (options.start == LplrStart::svd) {
     SubspaceOptions subspace;
+    subspace.iterations = 12;
     subspace.seed = options.seed;
     l = randomized_regression(a, h, rank, subspace).l;
   } else {
@@ -77,9 +88,9 @@ inline LowRank lplr(Codec& l_codec, Codec& r_codec, const Matrix& a, const Matri
   std::vector<std::byte> l_state;
   std::vector<std::byte> r_state;
   for (int iteration = 0; iteration < options.iterations; ++iteration) {
-    const Matrix r = detail::round_right(r_codec, refit_right(a, l), l, h_factor, options.damping);
+    const Matrix r = detail::round_right(r_codec, refit_right(a, l), l, h, h_factor, options.damping);
     const Matrix hr = h * r.transpose();
-    l = detail::round_left(l_codec, refit_left(a, r, h), r * hr, options.damping, options.threads);
+    l = detail::round_left(l_codec, refit_left(a, r, h), damped(r * hr, options.damping), options.threads);
     const double loss = proxy_loss(a - l * r, h, options.threads);
     if (!(loss < best.loss)) continue;
     best = {l, r, loss};

@@ -1,14 +1,13 @@
 #pragma once
 
 #include <Eigen/Eigenvalues>
-#include <Eigen/QR>
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include "qlr/core/eigen.hpp"
 #include "qlr/core/expect.hpp"
-#include "qlr/factorization/svd.hpp"
+#include "qlr/factorization/subspace.hpp"
 
 namespace qlr {
 
@@ -100,8 +99,8 @@ inline Regression randomized_regression(const Matrix& a, const Matrix& h, Index 
 
 /// The best L (m,r) for a given R (r,n): L = A H R^T (R H R^T)^+ minimizes tr((A - L R) H (A - L R)^T).
 ///
-/// Where R is rank deficient in the metric of H several L are best, and this is one of them; a zero row of R gets a zero
-/// column of L.
+/// Where R is rank deficient in the metric of H several L are best, and this is one of them; a zero row of R gets a
+/// zero column of L.
 /// @pre H is symmetric and positive semidefinite @throws std::invalid_argument if the shapes do not fit or a value is
 /// not finite. Cost: 2 r n^2 + 2 m n r + O(r^3)
 inline Matrix refit_left(const Matrix& a, const Matrix& r, const Matrix& h) {
@@ -113,16 +112,16 @@ inline Matrix refit_left(const Matrix& a, const Matrix& r, const Matrix& h) {
   return detail::solve_right(a * hr, r * hr);
 }
 
-/// The best R (r,n) for a given L (m,r): R = L^+ A minimizes tr((A - L R) H (A - L R)^T), whatever H is.
+/// The best R (r,n) for a given L (m,r): (L^T L) R = L^T A minimizes tr((A - L R) H (A - L R)^T), whatever H is.
 ///
-/// Where L is rank deficient this is the R of smallest norm. @throws std::invalid_argument if the shapes do not fit or
-/// a value is not finite. Cost: 2 m n r + O(m r^2)
+/// Where L is rank deficient several R are best, and this is one of them; a zero column of L gets a zero row of R.
+/// @throws std::invalid_argument if the shapes do not fit or a value is not finite. Cost: 2 m n r + O(m r^2 + r^3)
 inline Matrix refit_right(const Matrix& a, const Matrix& l) {
   expect_shape(l, a.rows(), l.cols(), "L");
   expect_finite(a, "the matrix");
   expect_finite(l, "L");
   if (l.cols() == 0) return Matrix::Zero(0, a.cols());
-  return l.completeOrthogonalDecomposition().solve(a);
+  return detail::solve_right(a.transpose() * l, l.transpose() * l).transpose();
 }
 
 }  // namespace qlr

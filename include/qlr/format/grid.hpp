@@ -13,8 +13,8 @@
 ///
 /// A grid is a struct with these members; one's own needs no more:
 ///   code_bits            bits of one code unit, 1 to 32
-///   tile_cols            the neighbours in a row that one code unit covers: 1 for scalar grids (never several rows, since
-///                        kernels give every row a lane of its own)
+///   tile_cols            the neighbours in a row that one code unit covers: 1 for scalar grids (never several rows,
+///                        since kernels give every row a lane of its own)
 ///   lookback             how many predecessors down the rows, cyclically, a code's values depend on as well
 ///   has_minimum          whether the group stores a minimum beside its scale: weight = value * scale + minimum
 ///   name()               what files call it

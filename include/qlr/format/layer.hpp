@@ -40,11 +40,11 @@ void finish(const Layer& layer, float* y, Workspace workspace, Index b0, Index b
 
 }  // namespace kernel
 
-/// What every layer offers beside its own members, which are type_name, accepts, shaped, append_extents, check, rows, cols,
-/// rank, decode, decode_scratch_floats and visit_tensors. The products are defined by qlr/kernel/multiply.hpp.
+/// What every layer offers beside its own members, which are type_name, accepts, shaped, append_extents, check, rows,
+/// cols, rank, decode, decode_scratch_floats and visit_tensors. The products are defined by qlr/kernel/multiply.hpp.
 ///
-/// A product has four phases, so that a caller's threads can share it: between two phases the caller puts a barrier, and
-/// within a phase the ranges of different threads do not overlap. With X (batch, n) and Y (batch, m), row-major:
+/// A product has four phases, so that a caller's threads can share it: between two phases the caller puts a barrier,
+/// and within a phase the ranges of different threads do not overlap. With X (batch, n) and Y (batch, m), row-major:
 ///   prepare(x, ws, b0, b1)     transforms the rows b0 to b1 of X
 ///   project(ws, k0, k1)        rows k0 to k1 of t = R x, for all of the batch
 ///   multiply(ws, y, i0, i1)    rows i0 to i1 of Q x + L t, for all of the batch

@@ -87,6 +87,7 @@ class NoLR {
     return factor;
   }
   void append_extents(Extents&) const {}
+  Status check() const { return {}; }
 
   Index rows() const noexcept { return rows_; }
   Index cols() const noexcept { return cols_; }

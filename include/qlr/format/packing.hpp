@@ -31,27 +31,31 @@ struct BlockIsWholeLoads {
 
 }  // namespace rule
 
-/// A word that every row of a block has once in a plane.
+/// A word that every row has once in a plane.
 struct Piece {
-  Index offset;      ///< bytes that each row has before it; Packing::word_offset says where a row's word is
-  Index first_tile;  ///< the tile at its position 0; it holds up to 8 * bytes / width tiles
-  int bytes;         ///< 4, 2 or 1
+  Index step_offset;  ///< bytes that each row has in the steps before its own
+  Index step_bytes;   ///< bytes that each row has in its step
+  Index offset;       ///< bytes that each row has before it, those of the steps before included
+  Index first_tile;   ///< the tile at its position 0; it holds up to 8 * bytes / width tiles
+  int bytes;          ///< 4, 2 or 1
 };
 
 /// Where a matrix of rows x tiles codes of CodeBits bits each lies in memory: layout version 1.
 ///
-/// - **Planes.** CodeBits is a sum of distinct powers of two, and a code is cut accordingly: its lowest bits, as many as
-///   the largest power, are its part in plane 0, and so on. 3 = 2 + 1: bits 0 and 1 in plane 0, bit 2 in plane 1.
-/// - **Pieces.** In a plane of width w, a row's parts fill 32-bit pieces of 32 / w tiles. The last (tiles * w mod 32)
-///   bits, rounded up to bytes, are a 32-bit piece if they are 4 bytes, else a 16-bit piece if they are at least 2, then
-///   an 8-bit piece if 1 is left.
+/// - **Planes.** CodeBits is a sum of distinct powers of two, and a code is cut accordingly: its lowest bits, as many
+///   as the largest power, are its part in plane 0, and so on. 3 = 2 + 1: bits 0 and 1 in plane 0, bit 2 in plane 1.
+/// - **Pieces.** Tiles are cut into steps of 32 / (the last plane's width), and in a step of T tiles a row's parts in a
+///   plane of width w fill 32-bit pieces of 32 / w tiles. Only the last step can be shorter and leave (T * w mod 32)
+///   bits: rounded up to bytes they are a 32-bit piece if they are 4 bytes, else a 16-bit piece if they are at least 2,
+///   then an 8-bit piece if 1 is left.
 /// - **Bits.** Position t of a piece of B bytes is at bit 8 * (t mod B) + w * (t div B) of the little-endian word, so
 ///   that (word >> w * k) & mask has four neighbouring tiles in its four bytes: an operand of a 4-way int8 dot product.
 ///   For w = 16 and 32 it is bit w * t. Bits that no tile has are zero.
 /// - **Blocks.** BlockRows rows are a block; the last block is as tall as the rows left. Blocks follow one another
-///   without gaps; inside a block of h rows plane follows plane and piece follows piece, and a piece is the h rows'
-///   words, row after row. In a tensor aligned to 64 bytes every block and, in blocks of 64 rows, every piece is aligned
-///   to 64 bytes as well.
+///   without gaps; inside a block step follows step; inside a step 16 rows follow 16 rows, the last ones as many as are
+///   left; for them plane follows plane, piece follows piece, and a piece is their words, row after row: a kernel that
+///   sums a block's rows reads line after line. In a tensor aligned to 64 bytes every block is, and in blocks of
+///   BlockRows rows the words of every 16 rows are, those of a shorter last step excepted.
 /// - **Padding.** A row is padded to whole bytes per plane and no row is added. The tensor is padded with zeros to a
 ///   multiple of 64 bytes, and by 64 more unless rows is a multiple of 16: so 16 rows of a piece can be loaded from any
 ///   multiple of 16 rows on without leaving the tensor.
@@ -83,16 +87,11 @@ struct Packing : private rule::CodeIsOneToThirtyTwoBits<CodeBits>, private rule:
   /// The low width(plane) bits.
   static constexpr std::uint32_t mask(int plane) noexcept { return ~std::uint32_t(0) >> (32 - width(plane)); }
 
-  /// Bytes that each row has in a plane.
-  static constexpr Index plane_bytes(int plane, Index tiles) noexcept { return ceil_divide(tiles * width(plane), 8); }
-
-  /// Bytes that each row has before a plane. @pre 0 <= plane <= planes
-  static constexpr Index plane_offset(int plane, Index tiles) noexcept {
-    return plane == 0 ? 0 : plane_offset(plane - 1, tiles) + plane_bytes(plane - 1, tiles);
-  }
+  /// Tiles of a step: the fewest that fill 32-bit words in every plane.
+  static constexpr Index step_tiles = 32 / width(planes - 1);
 
   /// Bytes of a row: at most planes - 1 more than ceil(CodeBits * tiles / 8).
-  static constexpr Index row_bytes(Index tiles) noexcept { return plane_offset(planes, tiles); }
+  static constexpr Index row_bytes(Index tiles) noexcept { return bytes_before(planes, tiles); }
 
   /// Bytes of the tensor, padding included; 0 if it has no codes.
   static constexpr Index bytes(Index rows, Index tiles) noexcept {
@@ -113,27 +112,35 @@ struct Packing : private rule::CodeIsOneToThirtyTwoBits<CodeBits>, private rule:
     return block * BlockRows * row_bytes(tiles);
   }
 
-  /// Pieces of a plane that are full 32-bit words: the first ones, offset 4 bytes from each other.
-  static constexpr Index full_pieces(int plane, Index tiles) noexcept { return tiles * width(plane) / 32; }
+  /// Steps of full 32-bit words: each row has CodeBits * step_tiles / 8 bytes in each of them.
+  static constexpr Index full_steps(Index tiles) noexcept { return tiles / step_tiles; }
 
-  /// Pieces of a plane: the full ones and 0, 1 or 2 more.
+  /// Pieces of a plane in a full step.
+  static constexpr Index step_pieces(int plane) noexcept { return width(plane) / width(planes - 1); }
+
+  /// Pieces of a plane.
   static constexpr Index pieces(int plane, Index tiles) noexcept {
-    const Index full = full_pieces(plane, tiles);
-    const Index rest = plane_bytes(plane, tiles) - 4 * full;
-    return full + (rest == 0 ? 0 : rest == 3 ? 2 : 1);
+    const Index used = plane_bytes(plane, tiles);
+    return used / 4 + (used % 4 == 3 ? 2 : used % 4 != 0);
   }
 
   /// The index-th piece of a plane. @pre 0 <= index < pieces(plane, tiles)
   static constexpr Piece piece(int plane, Index index, Index tiles) noexcept {
-    const Index full = full_pieces(plane, tiles);
-    const Index offset = index <= full ? 4 * index : 4 * full + 2;
-    const Index rest = plane_bytes(plane, tiles) - offset;
-    return {plane_offset(plane, tiles) + offset, offset * 8 / width(plane), rest >= 4 ? 4 : rest >= 2 ? 2 : 1};
+    const Index step = std::min(index / step_pieces(plane), full_steps(tiles));
+    const Index first_tile = step * step_tiles, tiles_here = std::min(step_tiles, tiles - first_tile);
+    const Index in_step = index - step * step_pieces(plane), here = plane_bytes(plane, tiles_here);
+    const Index offset = 4 * in_step < here ? 4 * in_step : 4 * in_step - 2;
+    const Index rest = here - offset, step_offset = row_bytes(first_tile);
+    const int bytes = rest >= 4 ? 4 : rest >= 2 ? 2 : 1;
+    return {step_offset, row_bytes(tiles_here), step_offset + bytes_before(plane, tiles_here) + offset,
+            first_tile + offset * 8 / width(plane), bytes};
   }
 
   /// The byte of a block at which the word of a row begins. @pre 0 <= row < height, the block's rows
   static constexpr Index word_offset(const Piece& piece, Index height, Index row) noexcept {
-    return height * piece.offset + row * piece.bytes;
+    const Index top = row / load_rows * load_rows, strip = std::min(load_rows, height - top);
+    return height * piece.step_offset + top * piece.step_bytes + strip * (piece.offset - piece.step_offset) +
+           (row - top) * piece.bytes;
   }
 
   /// The index of the piece of a plane that holds a tile. @pre 0 <= tile < tiles
@@ -182,6 +189,12 @@ struct Packing : private rule::CodeIsOneToThirtyTwoBits<CodeBits>, private rule:
   }
 
  private:
+  static constexpr Index plane_bytes(int plane, Index tiles) noexcept { return ceil_divide(tiles * width(plane), 8); }
+
+  static constexpr Index bytes_before(int plane, Index tiles) noexcept {
+    return plane == 0 ? 0 : bytes_before(plane - 1, tiles) + plane_bytes(plane - 1, tiles);
+  }
+
   struct Place {
     Index byte;  // of the tensor: the first one that has a bit of the part
     int bit;     // of that byte

@@ -28,6 +28,7 @@ class NoQ {
     return term;
   }
   void append_extents(Extents&) const {}
+  Status check() const { return {}; }
 
   Index rows() const noexcept { return rows_; }
   Index cols() const noexcept { return cols_; }
@@ -109,7 +110,11 @@ class QplusLR : public LayerOperations<QplusLR<Q_, L_, R_>> {
     l_.append_extents(extents);
     r_.append_extents(extents);
   }
-  Status check() const { return {}; }
+  Status check() const {
+    Status status = q_.check();
+    if (status.ok()) status = l_.check();
+    return status.ok() ? r_.check() : status;
+  }
 
   QplusLR() = default;
 

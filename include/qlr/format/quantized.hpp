@@ -28,6 +28,7 @@ struct NoMinimum {
   template <class Visitor>
   void visit_tensors(Visitor&, const std::string&) {}
   void append_extents(Extents&) const {}
+  Status check() const { return {}; }
 };
 
 }  // namespace detail
@@ -82,6 +83,10 @@ class Quantized {
   void append_extents(Extents& extents) const {
     scales_.append_extents(extents);
     minima_.append_extents(extents);
+  }
+  Status check() const {
+    Status status = scales_.check();
+    return status.ok() ? minima_.check() : status;
   }
 
   Quantized() = default;
@@ -162,6 +167,7 @@ class QuantizedScales {
     return scales;
   }
   void append_extents(Extents& extents) const { term_.append_extents(extents); }
+  Status check() const { return term_.check(); }
 
   Index row_groups() const noexcept { return term_.cols(); }
   Index col_groups() const noexcept { return term_.rows(); }

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -10,19 +12,44 @@
 #include "qlr/core/index.hpp"
 #include "qlr/core/result.hpp"
 #include "qlr/format/description.hpp"
+#include "qlr/format/packing.hpp"
 #include "qlr/format/tensor.hpp"
 
 /// Scales: how the factor that a group's weights share is stored.
 ///
 /// A scale is a policy with `template Matrix`, the view of a whole matrix of scales, one for each (row group, column
-/// group), stored column group by column group, since kernels read the scales of neighbouring rows. Here are scales of
-/// one element each; a Quantized over the scales is a scale, too (quantized.hpp).
+/// group), with check(), which looks at what is stored and says what is wrong with it. Here are scales of one element
+/// each; a Quantized over the scales is a scale, too (quantized.hpp).
 namespace qlr {
 
-/// A matrix of scales that are stored one by one. Element has `Stored`, `name()`, `decode(Stored)`, `encode(float)`,
-/// `is_signed`.
+/// Where the scales of (row groups, column groups) lie among each other: in blocks of block_rows row groups, the last
+/// as tall as those left, as a kernel reads them beside the codes. Block follows block; inside a block column group
+/// follows column group, and a column group's scales are those of the block's row groups, one after another.
+class ScaleOrder {
+ public:
+  ScaleOrder() = default;
+  ScaleOrder(Index row_groups, Index col_groups) noexcept : row_groups_(row_groups), col_groups_(col_groups) {}
+
+  Index row_groups() const noexcept { return row_groups_; }
+  Index col_groups() const noexcept { return col_groups_; }
+  Index count() const noexcept { return row_groups_ * col_groups_; }
+
+  /// The place of a scale; those of the block's next row groups follow.
+  /// @pre 0 <= row_group < row_groups(), 0 <= col_group < col_groups()
+  Index index(Index row_group, Index col_group) const noexcept {
+    const Index top = row_group / block_rows * block_rows;
+    return top * col_groups_ + col_group * std::min(block_rows, row_groups_ - top) + (row_group - top);
+  }
+
+ private:
+  Index row_groups_ = 0;
+  Index col_groups_ = 0;
+};
+
+/// A matrix of scales that are stored one by one, in ScaleOrder. Element has `Stored`, `name()`, `decode(Stored)`,
+/// `encode(float)`, `is_signed`.
 template <class Element>
-class ElementScales {
+class ElementScales : public ScaleOrder {
  public:
   using Stored = typename Element::Stored;
   static constexpr bool is_signed = Element::is_signed;
@@ -34,40 +61,32 @@ class ElementScales {
     return ElementScales(row_groups, col_groups);
   }
   void append_extents(Extents&) const {}
+  Status check() const { return {}; }
 
   ElementScales() = default;
 
-  Index row_groups() const noexcept { return row_groups_; }
-  Index col_groups() const noexcept { return col_groups_; }
-
   const Stored* data() const noexcept { return data_; }
 
-  float at(Index row_group, Index col_group) const noexcept {
-    return Element::decode(data_[col_group * row_groups_ + row_group]);
-  }
+  float at(Index row_group, Index col_group) const noexcept { return Element::decode(*stored(row_group, col_group)); }
 
-  /// Where the scale is stored; those of the next row groups follow.
-  const Stored* stored(Index row_group, Index col_group) const noexcept {
-    return data_ + col_group * row_groups_ + row_group;
-  }
+  /// Where the scale is stored; those of the block's next row groups follow.
+  const Stored* stored(Index row_group, Index col_group) const noexcept { return data_ + index(row_group, col_group); }
 
-  /// Writes the scales of `count` neighbouring row groups to `out`.
+  /// Writes the scales of `count` neighbouring row groups to `out`. @pre they are of one block
   void load(Index row_group, Index count, Index col_group, float* out) const noexcept {
-    const Stored* first = data_ + col_group * row_groups_ + row_group;
+    const Stored* first = stored(row_group, col_group);
     for (Index i = 0; i < count; ++i) out[i] = Element::decode(first[i]);
   }
 
   template <class Visitor>
   void visit_tensors(Visitor& visitor, const std::string& prefix) {
-    visitor(matrix_info<Stored>(prefix, col_groups_, row_groups_), data_);
+    visitor(vector_info<Stored>(prefix, count()), data_);
   }
 
  private:
-  ElementScales(Index row_groups, Index col_groups) noexcept : row_groups_(row_groups), col_groups_(col_groups) {}
+  ElementScales(Index row_groups, Index col_groups) noexcept : ScaleOrder(row_groups, col_groups) {}
 
   const Stored* data_ = nullptr;
-  Index row_groups_ = 0;
-  Index col_groups_ = 0;
 };
 
 /// IEEE binary16: 16 bits a scale.
@@ -100,8 +119,8 @@ struct Float {
   static float encode(float value) noexcept { return value; }
 };
 
-/// A matrix of logarithmic 8-bit scales below a common top.
-class LogScales {
+/// A matrix of logarithmic 8-bit scales below a common top, in ScaleOrder.
+class LogScales : public ScaleOrder {
  public:
   static constexpr bool is_signed = false;
 
@@ -112,11 +131,12 @@ class LogScales {
     return LogScales(row_groups, col_groups);
   }
   void append_extents(Extents&) const {}
+  Status check() const {
+    if (std::isfinite(*top_) && *top_ >= 0) return {};
+    return Error{"expected a finite top of at least 0 for Log8 scales, got " + std::to_string(*top_)};
+  }
 
   LogScales() = default;
-
-  Index row_groups() const noexcept { return row_groups_; }
-  Index col_groups() const noexcept { return col_groups_; }
 
   const std::uint8_t* codes() const noexcept { return codes_; }
   const float* top() const noexcept { return top_; }
@@ -125,22 +145,23 @@ class LogScales {
   static float ratio(std::uint8_t code) noexcept { return ratios()[code]; }
 
   float at(Index row_group, Index col_group) const noexcept {
-    return *top_ * ratio(codes_[col_group * row_groups_ + row_group]);
+    return *top_ * ratio(codes_[index(row_group, col_group)]);
   }
 
+  /// Writes the scales of `count` neighbouring row groups to `out`. @pre they are of one block
   void load(Index row_group, Index count, Index col_group, float* out) const noexcept {
-    const std::uint8_t* first = codes_ + col_group * row_groups_ + row_group;
+    const std::uint8_t* first = codes_ + index(row_group, col_group);
     for (Index i = 0; i < count; ++i) out[i] = *top_ * ratio(first[i]);
   }
 
   template <class Visitor>
   void visit_tensors(Visitor& visitor, const std::string& prefix) {
-    visitor(matrix_info<std::uint8_t>(prefix, col_groups_, row_groups_), codes_);
+    visitor(vector_info<std::uint8_t>(prefix, count()), codes_);
     visitor(vector_info<float>(prefix + ".top", 1), top_);
   }
 
  private:
-  LogScales(Index row_groups, Index col_groups) noexcept : row_groups_(row_groups), col_groups_(col_groups) {}
+  LogScales(Index row_groups, Index col_groups) noexcept : ScaleOrder(row_groups, col_groups) {}
 
   static constexpr std::array<float, 256> make_ratios() noexcept {
     constexpr double root = 1.0442737824274138403;  // 2^(1/16)
@@ -160,8 +181,6 @@ class LogScales {
 
   const std::uint8_t* codes_ = nullptr;
   const float* top_ = nullptr;
-  Index row_groups_ = 0;
-  Index col_groups_ = 0;
 };
 
 /// 8 bits a scale, logarithmic: top * 2^((code - 255) / 16), so within 2.2 % over a range of 60,000; code 0 is 0. One
@@ -187,6 +206,7 @@ class UnitScales {
     return scales;
   }
   void append_extents(Extents&) const {}
+  Status check() const { return {}; }
 
   Index row_groups() const noexcept { return row_groups_; }
   Index col_groups() const noexcept { return col_groups_; }

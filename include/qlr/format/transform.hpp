@@ -14,7 +14,8 @@
 #include "qlr/format/tensor.hpp"
 #include "qlr/format/walsh_hadamard.hpp"
 
-/// Invertible linear maps T of a vector, cheap to apply and to store: how a layer's inputs and outputs change coordinates.
+/// Invertible linear maps T of a vector, cheap to apply and to store: how a layer's inputs and outputs change
+/// coordinates.
 ///
 /// A transform is a view of length() entries with apply (x := T x), apply_inverse (x := T^(-1) x), apply_transpose
 /// (x := T^T x) and apply_inverse_transpose (x := T^(-T) x), each in place with length() entries of scratch;

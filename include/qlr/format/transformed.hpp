@@ -12,8 +12,8 @@
 
 namespace qlr {
 
-/// A layer in other coordinates: What = Out^(-1) (Q + L R) In, with In a transform of the n inputs and Out an orthogonal
-/// one of the m outputs. A view.
+/// A layer in other coordinates: What = Out^(-1) (Q + L R) In, with In a transform of the n inputs and Out an
+/// orthogonal one of the m outputs. A view.
 template <class Layer_, class In_, class Out_ = Identity>
 class Transformed : public LayerOperations<Transformed<Layer_, In_, Out_>> {
  public:

@@ -15,7 +15,8 @@
 #include "qlr/io/safetensors.hpp"
 #include "qlr/io/safetensors_writer.hpp"
 
-/// A compressed layer as a safetensors file: what lies on disk is what the kernels read. docs/formats.md has it byte by byte.
+/// A compressed layer as a safetensors file: what lies on disk is what the kernels read. docs/formats.md has it byte by
+/// byte.
 namespace qlr {
 
 /// Version 1 of the stored form; readable for ever.

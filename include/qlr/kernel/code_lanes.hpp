@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <limits>
 
 #include "qlr/core/index.hpp"
 #include "qlr/format/packing.hpp"
@@ -19,33 +18,48 @@ class CodeLanes {
   /// Whether the parts of a code fit into a byte, so that four neighbouring tiles are decoded from one register.
   static constexpr bool has_quads = Codes::code_bits <= 8;
 
-  /// From row `row` on. @pre row is a multiple of the lanes and, where these are more than 16, of 16
+  /// From row `row` on. @pre row is a multiple of the lanes, and of 16 unless the registers asked for end at or before the
+  /// next multiple of 16
   CodeLanes(const std::uint8_t* codes, Index rows, Index tiles, Index row) noexcept : tiles_(tiles) {
     const Index block = row / block_rows;
     height_ = Codes::height(block, rows);
     first_row_ = row % block_rows;
     block_ = codes + Codes::block_offset(block, tiles);
-    for (int plane = 0; plane < Codes::planes; ++plane) {
-      plane_[std::size_t(plane)] = block_ + height_ * Codes::plane_offset(plane, tiles) + 4 * first_row_;
-      const Index words = Codes::plane_bytes(plane, tiles) / 4;
-      tiles_in_words_ = std::min(tiles_in_words_, words * (32 / Codes::width(plane)));
-    }
+    const Index top = first_row_ / load_rows * load_rows;
+    strip_bytes_ = 4 * std::min(load_rows, height_ - top);
+    for (int plane = 0; plane < Codes::planes; ++plane)
+      plane_[std::size_t(plane)] =
+          block_ + step_bytes * top + strip_bytes_ * words_before(plane) + 4 * (first_row_ - top);
+    tiles_in_words_ = Codes::row_bytes(tiles) / step_bytes * Codes::step_tiles;
   }
 
-  /// Tiles of which all planes have their part in a 32-bit piece. The other ones are the last few of each row.
+  /// Tiles of steps that have nothing but 32-bit pieces. The other ones are the last few of each row.
   Index tiles_in_words() const noexcept { return tiles_in_words_; }
 
-  /// The codes of four neighbouring tiles from 4 * quad on, in the four bytes of each lane, for rows `vector` registers
-  /// further down. @pre has_quads, 4 * quad + 4 <= tiles_in_words()
-  Words<Isa> quad(Index quad, int vector) const noexcept {
-    Words<Isa> codes(0u);
-    unroll<Codes::planes>([&](auto number) {
-      constexpr int plane = decltype(number)::value;
+  /// Where the codes of four neighbouring tiles are, for all rows.
+  struct Quad {
+    std::array<const std::uint8_t*, std::size_t(Codes::planes)> words;  // of the first row
+    std::array<int, std::size_t(Codes::planes)> shifts;
+  };
+
+  /// The tiles from 4 * number on. @pre has_quads, 4 * number + 4 <= tiles_in_words()
+  Quad quad(Index number) const noexcept {
+    Quad quad;
+    unroll<Codes::planes>([&](auto plane) {
       constexpr int width = Codes::width(plane);
-      constexpr Index quads_in_word = 8 / width;
-      const Words<Isa> word = load_words<Isa>(word_address(plane, quad / quads_in_word, vector));
-      const Words<Isa> part =
-          shift_right<Isa>(word, int(quad % quads_in_word) * width) & Words<Isa>(Codes::mask(plane) * 0x01010101u);
+      const auto at = std::size_t(number);
+      quad.words[plane] = word_address<plane>(at / (8 / width), 0);
+      quad.shifts[plane] = int(at % (8 / width)) * width;
+    });
+    return quad;
+  }
+
+  /// The codes of four neighbouring tiles in the four bytes of each lane, for rows `vector` registers further down.
+  Words<Isa> codes(const Quad& quad, int vector) const noexcept {
+    Words<Isa> codes(0u);
+    unroll<Codes::planes>([&](auto plane) {
+      const Words<Isa> word = load_words<Isa>(quad.words[plane] + bytes_below(vector));
+      const Words<Isa> part = shift_right<Isa>(word, quad.shifts[plane]) & Words<Isa>(Codes::mask(plane) * 0x01010101u);
       if constexpr (plane == 0)
         codes = part;
       else
@@ -69,8 +83,25 @@ class CodeLanes {
   }
 
  private:
-  const std::uint8_t* word_address(int plane, Index index, int vector) const noexcept {
-    return plane_[std::size_t(plane)] + 4 * (index * height_ + vector * lanes<Isa>);
+  /// Bytes that each row has in a step.
+  static constexpr Index step_bytes = Codes::row_bytes(Codes::step_tiles);
+
+  /// Words that each row has in a step before a plane.
+  static constexpr Index words_before(int plane) noexcept {
+    return plane == 0 ? 0 : words_before(plane - 1) + Codes::step_pieces(plane - 1);
+  }
+
+  /// How far the words of a register's rows are from those of the first: 16 rows' words of all planes follow each other.
+  static constexpr Index bytes_below(int vector) noexcept {
+    const Index rows = vector * lanes<Isa>;
+    return rows / load_rows * load_rows * step_bytes + rows % load_rows * 4;
+  }
+
+  template <int Plane>
+  const std::uint8_t* word_address(std::size_t index, int vector) const noexcept {
+    constexpr auto in_step = std::size_t(Codes::step_pieces(Plane));
+    return plane_[std::size_t(Plane)] + Index(index / in_step) * (step_bytes * height_) +
+           Index(index % in_step) * strip_bytes_ + bytes_below(vector);
   }
 
   template <int Plane>
@@ -78,11 +109,11 @@ class CodeLanes {
     constexpr Index tiles_in_word = 32 / Codes::width(Plane);
     if (tile < tiles_in_words_) {
       const int bit = Codes::bit(Plane, 4, int(tile % tiles_in_word));
-      return shift_right<Isa>(load_words<Isa>(word_address(Plane, tile / tiles_in_word, vector)), bit);
+      return shift_right<Isa>(load_words<Isa>(word_address<Plane>(std::size_t(tile / tiles_in_word), vector)), bit);
     }
     const Piece piece = Codes::piece(Plane, Codes::piece_of(Plane, tile, tiles_), tiles_);
     const Index row = first_row_ + vector * lanes<Isa>;
-    const std::uint8_t* address = block_ + height_ * piece.offset + row * piece.bytes;
+    const std::uint8_t* address = block_ + Codes::word_offset(piece, height_, row);
     const int bit = Codes::bit(Plane, piece.bytes, int(tile - piece.first_tile));
     return shift_right<Isa>(piece.bytes == 4   ? load_words<Isa>(address)
                             : piece.bytes == 2 ? load_half_words<Isa>(address)
@@ -93,9 +124,10 @@ class CodeLanes {
   const std::uint8_t* block_ = nullptr;
   std::array<const std::uint8_t*, std::size_t(Codes::planes)> plane_{};  // the first row's word of the first piece
   Index height_ = 0;
+  Index strip_bytes_ = 0;  // of the words of the 16 rows, or as many as are left, that the first row is one of
   Index first_row_ = 0;
   Index tiles_ = 0;
-  Index tiles_in_words_ = std::numeric_limits<Index>::max();
+  Index tiles_in_words_ = 0;
 };
 
 }  // namespace qlr::kernel

@@ -86,9 +86,11 @@ class DecodeLanes<Isa, Term, std::enable_if_t<is_scalar_grid<typename Term::Grid
   using Codes = typename Term::Codes;
 
   template <int Batch, int Vectors>
-  void add_quad(const Rows<Batch>& x, Index j, Panel<Isa, Batch, Vectors>& panel) const noexcept {
+  [[gnu::always_inline]] void add_quad(const Rows<Batch>& x, Index j,
+                                       Panel<Isa, Batch, Vectors>& panel) const noexcept {
+    const auto quad = codes_.quad(j / 4);
     unroll<Vectors>([&](auto v) {
-      const Words<Isa> codes = codes_.quad(j / 4, v);
+      const Words<Isa> codes = codes_.codes(quad, v);
       unroll<4>([&](auto byte) {
         const Floats<Isa> value = grid_(shift_right<8 * decltype(byte)::value, Isa>(codes));
         unroll<Batch>(

@@ -59,8 +59,8 @@ struct LevelArithmetic<Isa, Ternary<Bits>> {
   }
 };
 
-/// Decodes lanes. For grids of at most 8 bits the code is the low byte of a lane and the rest may be anything; for wider
-/// grids it is the whole lane. This one goes through Grid::decode, lane by lane.
+/// Decodes lanes. For grids of at most 8 bits the code is the low byte of a lane and the rest may be anything; for
+/// wider grids it is the whole lane. This one goes through Grid::decode, lane by lane.
 template <class Isa, class Grid, class = void>
 class GridLanes {
  public:

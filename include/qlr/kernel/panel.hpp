@@ -65,8 +65,8 @@ void compute_rows(MatrixView<float> y, Index b, Index i0, Index i1, const AddPro
 }  // namespace detail
 
 /// Writes the columns [i0, i1) of y (batch, rows), panel after panel: add_product(panel, b, i) adds what the vectors x
-/// from b on make of the rows from i on. A panel may have more vectors than are left: the product of a vector beyond the
-/// last is not stored.
+/// from b on make of the rows from i on. A panel may have more vectors than are left: the product of a vector beyond
+/// the last is not stored.
 /// A row's sums do not depend on the panel that it is in: any division into ranges gives the same bits.
 /// @pre i0 is a multiple of 16, i1 too or y.cols
 template <class Isa, class AddProduct>

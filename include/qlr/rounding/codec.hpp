@@ -19,7 +19,8 @@ class Codec {
   virtual Index rows() const = 0;
   virtual Index cols() const = 0;
 
-  /// Expected squared error on a standard normal weight at the best scale: (0, 1]; 0 where weights are stored as floats.
+  /// Expected squared error on a standard normal weight at the best scale: (0, 1]; 0 where weights are stored as
+  /// floats.
   virtual double distortion() const = 0;
 
   /// Chooses and stores all scales (and minima): each group's squared error is made least for nearest rounding of
@@ -37,8 +38,8 @@ class Codec {
   virtual Index group_rows() const = 0;
   virtual Index group_cols() const = 0;
 
-  /// What the scale of a group would be multiplied by if rescale were called with `factor`: the nearest ratio that can be
-  /// stored; 1 where scales cannot be replaced one by one or are not all that a group stores.
+  /// What the scale of a group would be multiplied by if rescale were called with `factor`: the nearest ratio that can
+  /// be stored; 1 where scales cannot be replaced one by one or are not all that a group stores.
   virtual double stored_ratio(Index row_group, Index col_group, double factor) const = 0;
   virtual void rescale(Index row_group, Index col_group, double factor) = 0;
 

@@ -55,9 +55,10 @@ inline GroupScale refit(const RoundingSums& sums, double count, GroupScale old, 
 
 }  // namespace detail
 
-/// Searches scales from the largest that a group could need downwards by factors of 2^(1/4), then improves the best by
-/// alternating codes and least squares (Lloyd 1982). A group of zeros has scale 0.
-/// @post scale >= 0. Cost: some 20 roundings of the group
+/// Searches scales from the largest that a group could need downwards by factors of 2^(1/4), then around the best by
+/// factors of 2^(1/16), then improves it by alternating codes and least squares (Lloyd 1982). A group of zeros has
+/// scale 0.
+/// @post scale >= 0. Cost: some 25 roundings of the group
 inline GroupScale fit_scale(const std::vector<double>& group, const Levels& levels, bool has_minimum) {
   constexpr int lloyd_steps = 4;
   const double count = double(group.size());
@@ -94,6 +95,11 @@ inline GroupScale fit_scale(const std::vector<double>& group, const Levels& leve
   for (double scale = half_range / reach; scale >= least || best.scale == 0; scale *= 0.8408964152537145) {
     consider({scale, middle - scale * level_middle});
     if (scale < 1e-3 * least) break;
+  }
+  const GroupScale coarse = best;
+  for (int sixteenth = -3; sixteenth <= 3; ++sixteenth) {
+    const double scale = coarse.scale * std::exp2(sixteenth / 16.0);
+    if (sixteenth != 0) consider({scale, middle - scale * level_middle});
   }
   for (int step = 0; step < lloyd_steps; ++step) {
     const GroupScale current = best;

@@ -4,23 +4,23 @@
 #include <cstdint>
 #include <vector>
 
+#include "qlr/calibration/symmetric_factor.hpp"
 #include "qlr/core/eigen.hpp"
-#include "qlr/factorization/symmetric_factor.hpp"
 #include "qlr/rounding/codec.hpp"
 #include "qlr/rounding/row_chunks.hpp"
 
 namespace qlr {
 
-/// Whether LDLQ keeps the scales that fit_scales chose, or chooses each column's anew from its target with feedback, where
-/// the format has column scales.
+/// Whether LDLQ keeps the scales that fit_scales chose, or chooses each column's anew from its target with feedback,
+/// where the format has column scales.
 enum class ColumnScales { keep, refit };
 
 /// LDLQ: rounds the columns of `target` (m,n) one after another, each to the values nearest to
 ///   t_k = w_k + sum over positions i < k of m(i,k) (w_i - q_i),
 /// so that tr(E H E^T) = sum_k d(k) ||t_k - q_k||^2 for the H = M diag(d) M^T behind `factor`; stores the codes.
 ///
-/// Left-looking by blocks: what earlier blocks feed back is one matrix product a block. The same bytes for any number of
-/// threads. @return the decoded matrix (m,n). @pre codec.fit_scales was called. Cost: m n^2
+/// Left-looking by blocks: what earlier blocks feed back is one matrix product a block. The same bytes for any number
+/// of threads. @return the decoded matrix (m,n). @pre codec.fit_scales was called. Cost: m n^2
 /// Source: QuIP, arXiv 2307.13304, section 3.1; GPTQ, arXiv 2210.17323, for the blocks.
 inline Matrix round_ldlq(Codec& codec, const Matrix& target, const SymmetricFactor& factor,
                          ColumnScales scales = ColumnScales::keep, int threads = 1) {
@@ -56,10 +56,10 @@ inline Matrix round_ldlq(Codec& codec, const Matrix& target, const SymmetricFact
   return decoded;
 }
 
-/// LDLQ under a metric on both sides: rounds `target` (m,n) so that tr(G E H E^T) is small, G = M' diag(d') M'^T (m,m) behind
-/// `row_factor` and H behind `factor`. With c_j a column's target after feedback of the columns before it, its rows are
-/// rounded one after another to the values nearest to t_k = c_k + sum over positions i < k of m'(i,k) (c_i - q_i), and
-/// the loss is the sum over (k,j) of d'(k) d(j) (t_kj - q_kj)^2.
+/// LDLQ under a metric on both sides: rounds `target` (m,n) so that tr(G E H E^T) is small, G = M' diag(d') M'^T (m,m)
+/// behind `row_factor` and H behind `factor`. With c_j a column's target after feedback of the columns before it, its
+/// rows are rounded one after another to the values nearest to t_k = c_k + sum over positions i < k of m'(i,k) (c_i -
+/// q_i), and the loss is the sum over (k,j) of d'(k) d(j) (t_kj - q_kj)^2.
 ///
 /// Column scales are chosen anew from c_j. @return the decoded matrix (m,n). @pre codec.fit_scales was called
 /// Cost: m n^2 + m^2 n. Source: YAQA, arXiv 2505.22988, for the two sides

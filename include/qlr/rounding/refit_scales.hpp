@@ -7,8 +7,8 @@
 
 namespace qlr {
 
-/// Multiplies the scale of each group by what makes tr((W - Q) H (W - Q)^T) least while the codes stay, as nearly as it can
-/// be stored, column group after column group; a change that would raise the loss is not made.
+/// Multiplies the scale of each group by what makes tr((W - Q) H (W - Q)^T) least while the codes stay, as nearly as it
+/// can be stored, column group after column group; a change that would raise the loss is not made.
 ///
 /// With e = W - Q and q the group's part of Q: factor = 1 + <q, e H> / <q, q H>. W, Q (m,n), H (n,n); Q is what the
 /// codec's codes decode to and is replaced. Cost: at most 2 m n^2.

@@ -91,7 +91,8 @@ class ScalarCodec<Quantized<Grid, Grouping, Scale>> final : public Codec {
     Matrix minima(scales.rows(), scales.cols());
     for (Index c = 0; c < scales.cols(); ++c)
       for (Index r = 0; r < scales.rows(); ++r) {
-        const GroupScale fitted = fit_group(target + c * col_extent * rows(), r, std::min(col_extent, cols() - c * col_extent));
+        const GroupScale fitted =
+            fit_group(target + c * col_extent * rows(), r, std::min(col_extent, cols() - c * col_extent));
         scales(r, c) = fitted.scale * multiplier;
         minima(r, c) = fitted.minimum;
       }
@@ -100,7 +101,9 @@ class ScalarCodec<Quantized<Grid, Grouping, Scale>> final : public Codec {
     load_scales(0, scales.cols());
   }
 
-  bool has_column_scales() const override { return Grouping::group_cols == 1 && stores_single_scales<typename Term::Scales>; }
+  bool has_column_scales() const override {
+    return Grouping::group_cols == 1 && stores_single_scales<typename Term::Scales>;
+  }
 
   void fit_column(Index j, const double* target) override {
     if constexpr (stores_single_scales<typename Term::Scales>) {
@@ -131,8 +134,7 @@ class ScalarCodec<Quantized<Grid, Grouping, Scale>> final : public Codec {
     }
   }
 
-  void encode(Index j, Index i0, Index i1, const double* target, double* decoded,
-              std::uint32_t* codes) const override {
+  void encode(Index j, Index i0, Index i1, const double* target, double* decoded, std::uint32_t* codes) const override {
     const Index group = term_.col_group(j);
     for (Index i = i0; i < i1; ++i) {
       const double scale = scales_(term_.row_group(i), group);
@@ -225,7 +227,8 @@ class DenseCodec final : public Codec {
     for (Index i = 0; i < i1 - i0; ++i) {
       const auto element = Element::encode(float(target[i]));
       decoded[i] = double(Element::decode(element));
-      if (!std::isfinite(decoded[i])) refuse("expected weights within the range of ", Element::name(), ", got ", target[i]);
+      if (!std::isfinite(decoded[i]))
+        refuse("expected weights within the range of ", Element::name(), ", got ", target[i]);
       codes[i] = bits(element);
     }
   }

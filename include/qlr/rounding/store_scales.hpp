@@ -10,7 +10,8 @@
 #include "qlr/format/owned.hpp"
 #include "qlr/format/scale.hpp"
 
-/// Stores a matrix of wanted scales (row groups, column groups), each as near as its type allows. Wanted scales are finite.
+/// Stores a matrix of wanted scales (row groups, column groups), each as near as its type allows. Wanted scales are
+/// finite.
 namespace qlr {
 
 /// Whether store_scale can replace a single scale.
@@ -54,10 +55,10 @@ inline double representable_scale(const LogScales& scales, double wanted) {
 /// Stores one scale. @throws std::invalid_argument if it is beyond the type's range
 template <class Element>
 void store_scale(const ElementScales<Element>& scales, Index row_group, Index col_group, double wanted) {
-  writable(scales.data())[col_group * scales.row_groups() + row_group] = detail::element_code(scales, wanted);
+  writable(scales.data())[scales.index(row_group, col_group)] = detail::element_code(scales, wanted);
 }
 inline void store_scale(const LogScales& scales, Index row_group, Index col_group, double wanted) {
-  writable(scales.codes())[col_group * scales.row_groups() + row_group] = detail::log_code(scales, wanted);
+  writable(scales.codes())[scales.index(row_group, col_group)] = detail::log_code(scales, wanted);
 }
 
 /// Stores all scales; those of LogScales may grow by `headroom` when they are replaced one by one afterwards.

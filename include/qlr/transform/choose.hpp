@@ -13,7 +13,8 @@
 #include "qlr/format/transform.hpp"
 #include "qlr/transform/fold.hpp"
 
-/// choose_transform: fills in what a transform of the inputs stores, for a weight W (m,n) and inputs of second moment H.
+/// choose_transform: fills in what a transform of the inputs stores, for a weight W (m,n) and inputs of second moment
+/// H.
 namespace qlr {
 
 inline void choose_transform(const Identity&, const Matrix&, const Matrix&, std::uint64_t) {}
@@ -23,8 +24,8 @@ inline void choose_transform(const Hadamard& hadamard, const Matrix&, const Matr
   *writable(hadamard.seed_data()) = mix64(seed);
 }
 
-/// Balances each input's size with that of its weights: d_j = sqrt(||W_j|| / sqrt(H_jj)) over the mean, so that both become
-/// their geometric mean (QuIP, arXiv 2307.13304, section 4.2); 1 where either is zero.
+/// Balances each input's size with that of its weights: d_j = sqrt(||W_j|| / sqrt(H_jj)) over the mean, so that both
+/// become their geometric mean (QuIP, arXiv 2307.13304, section 4.2); 1 where either is zero.
 inline void choose_transform(const Diagonal& diagonal, const Matrix& w, const Matrix& h, std::uint64_t) {
   Vector entries(w.cols());
   for (Index j = 0; j < w.cols(); ++j) {
@@ -50,7 +51,8 @@ inline void choose_transform(const Permutation& permutation, const Matrix& w, co
 template <class First, class Second>
 void choose_transform(const Compose<First, Second>& both, const Matrix& w, const Matrix& h, std::uint64_t seed) {
   choose_transform(both.first(), w, h, seed);
-  choose_transform(both.second(), fold_weight(w, both.first(), Identity()), fold_hessian(h, both.first()), mix64(~seed));
+  choose_transform(both.second(), fold_weight(w, both.first(), Identity()), fold_hessian(h, both.first()),
+                   mix64(~seed));
 }
 
 template <class... Transforms>

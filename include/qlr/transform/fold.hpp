@@ -25,7 +25,8 @@ void change_columns(Matrix& matrix, int threads, Change&& change) {
 template <class In, class Out>
 Matrix fold_weight(const Matrix& w, const In& in, const Out& out, int threads = 1) {
   Matrix transposed = w.transpose();
-  detail::change_columns(transposed, threads, [&](double* x, double* scratch) { in.apply_inverse_transpose(x, scratch); });
+  detail::change_columns(transposed, threads,
+                         [&](double* x, double* scratch) { in.apply_inverse_transpose(x, scratch); });
   Matrix folded = transposed.transpose();
   detail::change_columns(folded, threads, [&](double* y, double* scratch) { out.apply(y, scratch); });
   return folded;

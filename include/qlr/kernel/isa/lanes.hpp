@@ -47,7 +47,7 @@ inline constexpr int lanes = int(Floats<Isa>::size);
 namespace detail {
 
 template <class Body, int... Numbers>
-inline void unroll(Body& body, std::integer_sequence<int, Numbers...>) noexcept {
+[[gnu::always_inline]] inline void unroll(Body& body, std::integer_sequence<int, Numbers...>) noexcept {
   (body(std::integral_constant<int, Numbers>()), ...);
 }
 
@@ -55,7 +55,7 @@ inline void unroll(Body& body, std::integer_sequence<int, Numbers...>) noexcept 
 
 /// Calls body(0), ..., body(Count - 1) with the numbers as types, so that they can be shifts and registers' indices.
 template <int Count, class Body>
-inline void unroll(Body&& body) noexcept {
+[[gnu::always_inline]] inline void unroll(Body&& body) noexcept {
   detail::unroll(body, std::make_integer_sequence<int, Count>());
 }
 

@@ -1,4 +1,4 @@
-#include "qlr/factorization/symmetric_factor.hpp"
+#include "qlr/calibration/symmetric_factor.hpp"
 
 #include <doctest/doctest.h>
 
@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "../plain_matrix.hpp"
+
+namespace symmetric_factor_test {
 
 namespace {
 
@@ -213,3 +215,5 @@ TEST_CASE("an order that is no permutation is refused") {
   CHECK(refused({0, -1, 2}) == "expected each of the columns 0 to 2 once in the order, got -1");
   CHECK(refused({0, 1, 1}) == "expected each of the columns 0 to 2 once in the order, got 1 twice");
 }
+
+}  // namespace symmetric_factor_test

@@ -16,7 +16,7 @@ namespace qlr {
 ///
 ///   H(order[a], order[b]) = sum_k m(a,k) d(k) m(b,k),   m unit upper triangular (n,n), d > 0 (n).
 ///
-/// `order` is the order in which columns are quantized: position k is column order[k] of W. With q the codes' values and
+/// `order` is the order in which columns are quantized: position k is column order[k] of W. With the codes' values q:
 ///
 ///   t_k = w_k + sum over positions i < k of m(i,k) (w_i - q_i)       (columns (m), by position)
 ///

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <string>
+
+#include "settings.hpp"
+
+/// The program's commands; each returns what belongs on the standard output stream.
+/// @throws UsageError for flags that cannot be honoured, another std::exception for anything else that is wrong;
+/// nothing is written then
+namespace cli {
+
+std::string decompose(const Settings& settings);
+
+/// Writes a stored layer's matrix as an .npy file: float32, C order.
+std::string decode(const std::string& path, const std::string& output);
+
+/// Describes a stored layer.
+std::string info(const std::string& path);
+
+}  // namespace cli

@@ -1,0 +1,164 @@
+#include <CLI/CLI.hpp>
+#include <cerrno>
+#include <charconv>
+#include <cmath>
+#include <cstdint>
+#include <cstdio>
+#include <exception>
+#include <limits>
+#include <new>
+#include <string>
+#include <system_error>
+
+#include "commands.hpp"
+#include "layer_choice.hpp"
+#include "settings.hpp"
+
+namespace {
+
+constexpr int failed = 1;
+constexpr int misused = 2;
+
+/// Reads all of the text as a number. @return whether it is one
+template <class Number>
+bool parse(const std::string& text, Number& number) {
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, number);
+  return error == std::errc() && stop == end;
+}
+
+/// Accepts decimal integers of least to most.
+template <class Integer>
+CLI::Validator integer(Integer least, Integer most) {
+  const auto check = [=](std::string& text) -> std::string {
+    Integer value{};
+    if (parse(text, value) && value >= least && value <= most) {
+      text = std::to_string(value);
+      return "";
+    }
+    return "expected an integer of " + std::to_string(least) + " to " + std::to_string(most) + ", got " + text;
+  };
+  return CLI::Validator(check, "");
+}
+
+CLI::Validator positive() {
+  const auto check = [](std::string& text) -> std::string {
+    double value = 0;
+    if (parse(text, value) && std::isfinite(value) && value > 0) return "";
+    return "expected a number above 0, got " + text;
+  };
+  return CLI::Validator(check, "");
+}
+
+/// Reads "MxN".
+CLI::Validator shape(cli::Settings& settings) {
+  const auto check = [&settings](std::string& text) -> std::string {
+    constexpr qlr::Index most = 1 << 16;
+    const std::size_t x = text.find('x');
+    qlr::Index& rows = settings.synthetic_rows;
+    qlr::Index& cols = settings.synthetic_cols;
+    const bool ok = x != std::string::npos && parse(text.substr(0, x), rows) && parse(text.substr(x + 1), cols) &&
+                    rows >= 1 && rows <= most && cols >= 1 && cols <= most;
+    return ok ? "" : "expected MxN with M and N of 1 to " + std::to_string(most) + ", got " + text;
+  };
+  return CLI::Validator(check, "");
+}
+
+CLI::App* add_decompose(CLI::App& app, cli::Settings& settings, std::string& synthetic) {
+  constexpr int most = std::numeric_limits<int>::max();
+  CLI::App* command =
+      app.add_subcommand("decompose", "Compress a weight; without --weight, the layer in examples/data");
+
+  command->option_defaults()->always_capture_default();
+
+  CLI::Option* weight = command->add_option("--weight", settings.weight, "W (m,n), .npy")->type_name("FILE");
+  CLI::Option* inputs =
+      command->add_option("--inputs", settings.inputs, "what the layer received (tokens,n), .npy")->type_name("FILE");
+  CLI::Option* hessian =
+      command->add_option("--hessian", settings.hessian, "or its second moment (n,n), .npy")->type_name("FILE");
+  CLI::Option* made =
+      command->add_option("--synthetic", synthetic, "a made-up layer instead of files")->type_name("MxN");
+  made->check(shape(settings));
+  inputs->needs(weight)->excludes(hessian);
+  hessian->needs(weight);
+  made->excludes(weight);
+
+  command->add_option("--q-bits", settings.q_bits, "bits of Q's codes; 0: factors alone")->transform(integer(0, most));
+  command->add_option("--grid", settings.grid, "uniform, asymmetric, normal-float or ternary")->type_name("NAME");
+  command->add_option("--group", settings.group, "what shares a scale: tensor, row, column, or 64 of a row")
+      ->type_name("NAME");
+  command->add_option("--rank", settings.rank, "columns of L; 0: Q alone [32, or min(m,n) if that is less]")
+      ->transform(integer<qlr::Index>(0, 1 << 20));
+  command->add_option("--factor-bits", settings.factor_bits, "bits of L's and R's codes; 1 to 8, or 16")
+      ->transform(integer(0, most));
+  const auto set_rotate = [&settings](bool value) { return [&settings, value] { settings.rotate = value; }; };
+  CLI::Option* rotate = command->add_flag_callback("--rotate", set_rotate(true), "rotate at random (the default)");
+  command->add_flag_callback("--no-rotate", set_rotate(false), "do not")->excludes(rotate);
+
+  command->add_option("--damping", settings.damping, "added to H's diagonal, a fraction of its mean")
+      ->transform(positive());
+  command->add_option("--iterations", settings.iterations, "alternations of Q with L and R")
+      ->transform(integer(1, most));
+  command->add_option("--seed", settings.seed, "of everything random")
+      ->transform(integer<std::uint64_t>(0, std::numeric_limits<std::uint64_t>::max()));
+  command->add_option("--threads", settings.threads, "the result is the same for any number")
+      ->transform(integer(1, 1024));
+  command->add_option("--save", settings.save, "where to write the layer, .safetensors")->type_name("FILE");
+  command->add_flag("--json", settings.json, "report in JSON");
+
+  command->callback([=] {
+    if (*weight && !*inputs && !*hessian)
+      throw CLI::ValidationError("--weight", "expected --inputs or --hessian with it, got neither");
+  });
+  return command;
+}
+
+int run(int argc, char** argv) {
+  CLI::App app("Compresses weight matrices to Q + L R, low precision plus low rank.", "qlr");
+  app.set_version_flag("--version", "qlr " QLR_VERSION);
+  app.require_subcommand(1);
+
+  cli::Settings settings;
+  std::string synthetic;
+  CLI::App* decompose = add_decompose(app, settings, synthetic);
+
+  std::string file;
+  std::string output;
+  CLI::App* decode = app.add_subcommand("decode", "Write a stored layer's matrix: .npy, float32, C order");
+  decode->add_option("file", file, ".safetensors")->required()->type_name("FILE");
+  decode->add_option("--output", output, "where to write it")->required()->type_name("FILE");
+  CLI::App* info = app.add_subcommand("info", "Describe a stored layer");
+  info->add_option("file", file, ".safetensors")->required()->type_name("FILE");
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& asked) {
+    return app.exit(asked);
+  } catch (const CLI::ParseError& wrong) {
+    std::fprintf(stderr, "qlr: %s\n", wrong.what());
+    return misused;
+  }
+
+  try {
+    const std::string text = *decompose ? cli::decompose(settings)
+                             : *decode  ? cli::decode(file, output)
+                                        : cli::info(file);
+    std::fputs(text.c_str(), stdout);
+    if (std::fflush(stdout) != 0)
+      throw std::system_error(errno, std::generic_category(), "cannot write standard output");
+    return 0;
+  } catch (const cli::UsageError& wrong) {
+    std::fprintf(stderr, "qlr: %s\n", wrong.what());
+    return misused;
+  } catch (const std::bad_alloc&) {
+    std::fprintf(stderr, "qlr: expected more memory than there is\n");
+    return failed;
+  } catch (const std::exception& wrong) {
+    std::fprintf(stderr, "qlr: %s\n", wrong.what());
+    return failed;
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) { return run(argc, argv); }
