@@ -105,7 +105,7 @@ Problem read_problem(const Settings& settings) {
 std::string decompose(const Settings& settings) {
   qlr::DecomposeOptions options;
   options.type = layer_type(settings);
-  options.damping = settings.damping;
+  options.damping = settings.damping.value_or(options.damping);
   options.iterations = settings.iterations;
   options.seed = settings.seed;
   options.threads = settings.threads;

@@ -95,7 +95,9 @@ CLI::App* add_decompose(CLI::App& app, cli::Settings& settings, std::string& syn
   CLI::Option* rotate = command->add_flag_callback("--rotate", set_rotate(true), "rotate at random (the default)");
   command->add_flag_callback("--no-rotate", set_rotate(false), "do not")->excludes(rotate);
 
-  command->add_option("--damping", settings.damping, "added to H's diagonal, a fraction of its mean")
+  command
+      ->add_option("--damping", settings.damping,
+                   "added to H's diagonal, as a fraction of its mean [the library's default]")
       ->transform(positive());
   command->add_option("--iterations", settings.iterations, "alternations of Q with L and R")
       ->transform(integer(1, most));

@@ -23,7 +23,7 @@ struct Settings {
   int factor_bits = 4;
   bool rotate = true;
 
-  double damping = 1e-2;
+  std::optional<double> damping;  ///< none: the library's default
   int iterations = 15;
   std::uint64_t seed = 1;
   int threads = 1;

@@ -6,4 +6,7 @@
 #include "qlr/format/owned.hpp"
 #include "qlr/format/q_plus_lr.hpp"
 #include "qlr/format/transformed.hpp"
+#include "qlr/io/layer_file.hpp"
+#include "qlr/io/mapped_file.hpp"
+#include "qlr/io/safetensors.hpp"
 #include "qlr/kernel/multiply.hpp"

@@ -117,7 +117,7 @@ Result<Layer> bind(const std::vector<BoundTensor>& tensors, std::string_view typ
 /// The same for a layer of a static type. @pre the type holds no Any
 template <class Layer>
 Result<Layer> bind(const std::vector<BoundTensor>& tensors) {
-  return bind<Layer>(tensors, Layer().type_name());
+  return qlr::bind<Layer>(tensors, Layer().type_name());
 }
 
 }  // namespace qlr

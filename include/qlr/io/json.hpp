@@ -86,7 +86,7 @@ class JsonReader : public TextCursor {
         std::string key;
         if (!string(key)) return false;
         const auto [position, is_new] = keys.insert(std::move(key));
-        if (!is_new) return fail("expected each key once, got " + quoted(*position) + " again");
+        if (!is_new) return fail("expected each key once, got " + qlr::quoted(*position) + " again");
         if (!expect(':') || !member(std::string_view(*position))) return false;
       } while (accept(','));
       if (!expect('}')) return false;

@@ -30,9 +30,10 @@ namespace detail {
 inline Status expect_metadata(const Metadata& metadata, std::string_view key, std::string_view wanted) {
   const auto found = metadata.find(key);
   if (found == metadata.end())
-    return Error{"expected metadata " + std::string(key) + " = " + quoted(wanted) + ", got none"};
+    return Error{"expected metadata " + std::string(key) + " = " + qlr::quoted(wanted) + ", got none"};
   if (found->second != wanted)
-    return Error{"expected metadata " + std::string(key) + " = " + quoted(wanted) + ", got " + quoted(found->second)};
+    return Error{"expected metadata " + std::string(key) + " = " + qlr::quoted(wanted) + ", got " +
+                 qlr::quoted(found->second)};
   return {};
 }
 
@@ -52,7 +53,7 @@ inline Result<std::vector<BoundTensor>> bound_tensors(const Safetensors& file) {
   std::vector<BoundTensor> bound;
   for (const StoredTensor& stored : file.tensors()) {
     if (stored.shape.empty() || stored.shape.size() > 2)
-      return Error{"tensor " + quoted(stored.name) + ": expected one or two dimensions, got " +
+      return Error{"tensor " + qlr::quoted(stored.name) + ": expected one or two dimensions, got " +
                    to_string(stored.shape)};
     TensorInfo info{stored.name, stored.dtype, {stored.shape[0], 0}, int(stored.shape.size()), false};
     if (info.dimensions == 2) info.shape[1] = stored.shape[1];
@@ -129,7 +130,7 @@ class Mapped {
     if (!type.ok()) return type.error();
     Result<std::vector<BoundTensor>> bound = detail::bound_tensors(*tensors);
     if (!bound.ok()) return bound.error();
-    return bind<Layer>(*bound, *type);
+    return qlr::bind<Layer>(*bound, *type);
   }
 
   MappedFile file_;

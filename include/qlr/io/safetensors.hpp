@@ -73,13 +73,13 @@ class Safetensors {
   template <class T>
   Result<Span<const T>> tensor(std::string_view name) const {
     const StoredTensor* found = find(name);
-    if (found == nullptr) return Error{"expected a tensor " + quoted(name) + ", got none of that name"};
+    if (found == nullptr) return Error{"expected a tensor " + qlr::quoted(name) + ", got none of that name"};
     if (found->dtype != dtype_of<T>)
-      return Error{"tensor " + quoted(name) + ": expected " + std::string(qlr::name(dtype_of<T>)) + ", got " +
+      return Error{"tensor " + qlr::quoted(name) + ": expected " + std::string(qlr::name(dtype_of<T>)) + ", got " +
                    std::string(qlr::name(found->dtype))};
     const Span<const std::byte> raw = bytes(*found);
     if (reinterpret_cast<std::uintptr_t>(raw.data()) % alignof(T) != 0)
-      return Error{"tensor " + quoted(name) + ": expected data aligned to " + std::to_string(alignof(T)) +
+      return Error{"tensor " + qlr::quoted(name) + ": expected data aligned to " + std::to_string(alignof(T)) +
                    " bytes, got byte " + std::to_string(found->begin) + " of the data"};
     return Span<const T>(reinterpret_cast<const T*>(raw.data()), raw.size() / Index(sizeof(T)));
   }
@@ -142,7 +142,7 @@ inline bool Safetensors::read_tensor(JsonReader& json, std::string_view name) {
   const auto read_dtype = [&] {
     if (!json.string(dtype)) return false;
     const std::optional<Dtype> known = parse_dtype(dtype);
-    if (!known) return json.fail("tensor " + quoted(name) + ": expected a known dtype, got " + quoted(dtype));
+    if (!known) return json.fail("tensor " + qlr::quoted(name) + ": expected a known dtype, got " + qlr::quoted(dtype));
     tensor.dtype = *known;
     return true;
   };
@@ -150,10 +150,10 @@ inline bool Safetensors::read_tensor(JsonReader& json, std::string_view name) {
     std::uint64_t length = 0;
     if (!json.integer(length)) return false;
     if (tensor.shape.size() == dimension_limit)
-      return json.fail("tensor " + quoted(name) + ": expected at most " + std::to_string(dimension_limit) +
+      return json.fail("tensor " + qlr::quoted(name) + ": expected at most " + std::to_string(dimension_limit) +
                        " dimensions, got more");
     if (length > std::uint64_t(std::numeric_limits<Index>::max()))
-      return json.fail("tensor " + quoted(name) + ": expected lengths of at most " +
+      return json.fail("tensor " + qlr::quoted(name) + ": expected lengths of at most " +
                        std::to_string(std::numeric_limits<Index>::max()) + ", got " + std::to_string(length));
     tensor.shape.push_back(Index(length));
     return true;
@@ -161,23 +161,25 @@ inline bool Safetensors::read_tensor(JsonReader& json, std::string_view name) {
   const auto read_offsets = [&] {
     std::size_t count = 0;
     const auto read_offset = [&] {
-      if (count == 2) return json.fail("tensor " + quoted(name) + ": expected two data_offsets, got more");
+      if (count == 2) return json.fail("tensor " + qlr::quoted(name) + ": expected two data_offsets, got more");
       return json.integer(offsets[count++]);
     };
     if (!json.array(read_offset)) return false;
     return count == 2 ||
-           json.fail("tensor " + quoted(name) + ": expected two data_offsets, got " + std::to_string(count));
+           json.fail("tensor " + qlr::quoted(name) + ": expected two data_offsets, got " + std::to_string(count));
   };
   const auto read_member = [&](std::string_view key) {
     ++members;
     if (key == "dtype") return read_dtype();
     if (key == "shape") return json.array(read_length);
     if (key == "data_offsets") return read_offsets();
-    return json.fail("tensor " + quoted(name) + ": expected dtype, shape and data_offsets alone, got " + quoted(key));
+    return json.fail("tensor " + qlr::quoted(name) + ": expected dtype, shape and data_offsets alone, got " +
+                     qlr::quoted(key));
   };
 
   if (!json.object(read_member)) return false;
-  if (members < 3) return json.fail("tensor " + quoted(name) + ": expected dtype, shape and data_offsets, got fewer");
+  if (members < 3)
+    return json.fail("tensor " + qlr::quoted(name) + ": expected dtype, shape and data_offsets, got fewer");
   if (!check_extent(json, tensor, offsets)) return false;
   tensor.begin = Index(offsets[0]);
   tensor.end = Index(offsets[1]);
@@ -189,7 +191,7 @@ inline bool Safetensors::check_extent(JsonReader& json, const StoredTensor& tens
                                       const std::array<std::uint64_t, 2>& offsets) const {
   const auto [begin, end] = offsets;
   const auto fail = [&](const std::string& sentence) {
-    return json.fail("tensor " + quoted(tensor.name) + ": " + sentence);
+    return json.fail("tensor " + qlr::quoted(tensor.name) + ": " + sentence);
   };
   if (begin > end)
     return fail("expected data that ends where it begins or later, got bytes " + std::to_string(begin) + " to " +
@@ -215,7 +217,7 @@ inline Status Safetensors::check_layout() const {
   Index covered = 0;
   for (const StoredTensor* tensor : in_file) {
     if (tensor->begin != covered)
-      return Error{"tensor " + quoted(tensor->name) + ": expected data from byte " + std::to_string(covered) +
+      return Error{"tensor " + qlr::quoted(tensor->name) + ": expected data from byte " + std::to_string(covered) +
                    " on, where the one before ends, got " + std::to_string(tensor->begin) +
                    (tensor->begin < covered ? " (an overlap)" : " (a gap)")};
     covered = tensor->end;

@@ -74,7 +74,7 @@ inline Result<std::vector<StoredTensor>> SafetensorsWriter::place(const std::vec
   Index end = 0;
   for (const TensorHeader& tensor : tensors) {
     if (!is_utf8(tensor.name)) return Error{"tensor " + std::to_string(placed.size()) + ": expected a name in UTF-8"};
-    const auto fail = [&](const std::string& why) { return Error{"tensor " + quoted(tensor.name) + ": " + why}; };
+    const auto fail = [&](const std::string& why) { return Error{"tensor " + qlr::quoted(tensor.name) + ": " + why}; };
     if (tensor.name == "__metadata__") return fail("expected a name that the format does not reserve");
     if (!names.insert(tensor.name).second) return fail("expected each name once, got it again");
     const std::string what = std::string(name(tensor.dtype)) + " " + to_string(tensor.shape);
@@ -137,7 +137,7 @@ inline Status SafetensorsWriter::write(const void* data, std::size_t size) {
 inline Status SafetensorsWriter::commit() {
   for (const StoredTensor& tensor : tensors_)
     if (tensor.end > written_)
-      return Error{"tensor " + quoted(tensor.name) + ": expected " + std::to_string(tensor.end - tensor.begin) +
+      return Error{"tensor " + qlr::quoted(tensor.name) + ": expected " + std::to_string(tensor.end - tensor.begin) +
                    " bytes, got " + std::to_string(written_ - tensor.begin)};
   return file_.commit();
 }

@@ -18,8 +18,8 @@ class CodeLanes {
   /// Whether the parts of a code fit into a byte, so that four neighbouring tiles are decoded from one register.
   static constexpr bool has_quads = Codes::code_bits <= 8;
 
-  /// From row `row` on. @pre row is a multiple of the lanes, and of 16 unless the registers asked for end at or before the
-  /// next multiple of 16
+  /// From row `row` on. @pre row is a multiple of the lanes, and of 16 unless the registers asked for end at or before
+  /// the next multiple of 16
   CodeLanes(const std::uint8_t* codes, Index rows, Index tiles, Index row) noexcept : tiles_(tiles) {
     const Index block = row / block_rows;
     height_ = Codes::height(block, rows);
@@ -91,7 +91,8 @@ class CodeLanes {
     return plane == 0 ? 0 : words_before(plane - 1) + Codes::step_pieces(plane - 1);
   }
 
-  /// How far the words of a register's rows are from those of the first: 16 rows' words of all planes follow each other.
+  /// How far the words of a register's rows are from those of the first: 16 rows' words of all planes follow each
+  /// other.
   static constexpr Index bytes_below(int vector) noexcept {
     const Index rows = vector * lanes<Isa>;
     return rows / load_rows * load_rows * step_bytes + rows % load_rows * 4;

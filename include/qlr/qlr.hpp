@@ -1,0 +1,23 @@
+#pragma once
+
+/// Everything: the run side, files, and the compress side. C++20 and Eigen.
+#include "qlr/calibration/damping.hpp"
+#include "qlr/calibration/hessian.hpp"
+#include "qlr/calibration/proxy_loss.hpp"
+#include "qlr/calibration/symmetric_factor.hpp"
+#include "qlr/decomposition/caldera.hpp"
+#include "qlr/decomposition/decompose.hpp"
+#include "qlr/decomposition/report.hpp"
+#include "qlr/factorization/downdate.hpp"
+#include "qlr/factorization/lplr.hpp"
+#include "qlr/factorization/regression.hpp"
+#include "qlr/factorization/svd.hpp"
+#include "qlr/io/npy.hpp"
+#include "qlr/rounding/descent.hpp"
+#include "qlr/rounding/ldlq.hpp"
+#include "qlr/rounding/nearest.hpp"
+#include "qlr/rounding/refit_scales.hpp"
+#include "qlr/rounding/scalar_codec.hpp"
+#include "qlr/run.hpp"
+#include "qlr/transform/choose.hpp"
+#include "qlr/transform/fold.hpp"
