@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the command-line program and compresses the model in examples/data with it.
+# Builds the command-line program and compresses the real layer in examples/data with it.
 # Installs the packages it needs where it may (Debian, as root).
 set -euo pipefail
 cd "$(dirname "$0")/.."
