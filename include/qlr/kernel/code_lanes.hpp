@@ -42,14 +42,20 @@ class CodeLanes {
     std::array<int, std::size_t(Codes::planes)> shifts;
   };
 
-  /// The tiles from 4 * number on. @pre has_quads, 4 * number + 4 <= tiles_in_words()
+  /// The tiles from 4 * number on, for `Vectors` registers of rows. @pre has_quads, 4 * number + 4 <= tiles_in_words()
+  template <int Vectors>
   Quad quad(Index number) const noexcept {
+    // fewer rows than a block's leave out lines, and hardware does not foresee which
+    constexpr bool skips_lines = Vectors * lanes<Isa> < block_rows;
     Quad quad;
     unroll<Codes::planes>([&](auto plane) {
       constexpr int width = Codes::width(plane);
       const auto at = std::size_t(number);
       quad.words[plane] = word_address<plane>(at / (8 / width), 0);
       quad.shifts[plane] = int(at % (8 / width)) * width;
+      if (skips_lines && quad.shifts[plane] == 0)
+        for (int vector = 0; vector < Vectors; vector += lines_apart)
+          prefetch(quad.words[plane], prefetched_steps * step_bytes * height_ + bytes_below(vector));
     });
     return quad;
   }
@@ -83,6 +89,11 @@ class CodeLanes {
   }
 
  private:
+  /// How many steps ahead codes are asked for.
+  static constexpr Index prefetched_steps = 6;
+  /// Registers of rows whose words are one cache line.
+  static constexpr int lines_apart = int(load_rows) / lanes<Isa>;
+
   /// Bytes that each row has in a step.
   static constexpr Index step_bytes = Codes::row_bytes(Codes::step_tiles);
 

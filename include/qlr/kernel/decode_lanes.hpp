@@ -88,7 +88,7 @@ class DecodeLanes<Isa, Term, std::enable_if_t<is_scalar_grid<typename Term::Grid
   template <int Batch, int Vectors>
   [[gnu::always_inline]] void add_quad(const Rows<Batch>& x, Index j,
                                        Panel<Isa, Batch, Vectors>& panel) const noexcept {
-    const auto quad = codes_.quad(j / 4);
+    const auto quad = codes_.template quad<Vectors>(j / 4);
     unroll<Vectors>([&](auto v) {
       const Words<Isa> codes = codes_.codes(quad, v);
       unroll<4>([&](auto byte) {

@@ -100,6 +100,11 @@ inline Words<Isa> shift_right(const Words<Isa>& words, int bits) noexcept {
 #endif
 }
 
+/// Asks for the cache line `distance` bytes behind an address, whether or not it belongs to the same memory.
+inline void prefetch(const std::uint8_t* bytes, Index distance) noexcept {
+  __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(bytes) + std::uintptr_t(distance)));
+}
+
 /// As many little-endian words as there are lanes, from any address.
 template <class Isa>
 inline Words<Isa> load_words(const std::uint8_t* bytes) noexcept {
