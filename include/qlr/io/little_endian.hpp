@@ -22,7 +22,7 @@ T load_little_endian(const std::byte* bytes) noexcept {
 template <class T>
 void store_little_endian(T value, std::byte* bytes) noexcept {
   static_assert(std::is_unsigned_v<T>, "expected an unsigned type");
-  for (std::size_t i = 0; i < sizeof(T); ++i) bytes[i] = std::byte(value >> 8 * i & 0xffu);
+  for (std::size_t i = 0; i < sizeof(T); ++i) bytes[i] = std::byte(std::uint64_t(value) >> 8 * i & 0xffu);
 }
 
 }  // namespace qlr
