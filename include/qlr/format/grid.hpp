@@ -6,7 +6,9 @@
 #include <string>
 
 #include "qlr/core/half.hpp"
+#include "qlr/core/index.hpp"
 #include "qlr/core/normal.hpp"
+#include "qlr/format/packing.hpp"
 #include "qlr/format/rule.hpp"
 
 /// Grids: the values that one code can stand for, before the scale.
@@ -15,13 +17,19 @@
 ///   code_bits            bits of one code unit, 1 to 32
 ///   tile_cols            the neighbours in a row that one code unit covers: 1 for scalar grids (never several rows,
 ///                        since kernels give every row a lane of its own)
-///   lookback             how many predecessors down the rows, cyclically, a code's values depend on as well
+///   lookback             on how many codes of the rows above, cyclically (cycle_rows), a code's values depend as well
 ///   has_minimum          whether the group stores a minimum beside its scale: weight = value * scale + minimum
 ///   name()               what files call it
 ///   decode(codes, tile)  codes[0] is the unit, codes[k] its k-th predecessor; writes tile_cols values; total:
 ///                        defined for every code
 /// Scalar grids inherit all of it but name() and value(code) from ScalarGrid.
 namespace qlr {
+
+/// Rows whose codes look back on one another: a matrix's rows fall into cycles of at most 256, whole kernel blocks, the
+/// last as long as what is left; above the first row of a cycle is its last.
+constexpr Index cycle_rows(Index rows) noexcept {
+  return rows == 0 ? block_rows : round_up(ceil_divide(rows, ceil_divide(rows, 256)), block_rows);
+}
 
 /// What every grid of one weight a code shares; Derived has `static constexpr float value(std::uint32_t code)`.
 template <class Derived, int Bits>

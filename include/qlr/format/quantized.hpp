@@ -47,8 +47,9 @@ class Quantized {
   using Scales = typename Scale::Matrix;
   using Codes = Packing<Grid::code_bits>;
 
-  static_assert(rule::GroupHoldsWholeTiles<Grouping::group_cols, Grid::tile_cols, All>::value,
-                "qlr::Quantized<Grid, Grouping, Scale>: a group's columns are a multiple of the grid's tile_cols");
+  static_assert(rule::GroupHoldsWholeTiles<Grouping::group_rows, Grouping::group_cols, Grid::tile_cols, All>::value,
+                "qlr::Quantized<Grid, Grouping, Scale>: a group's columns are a multiple of the grid's tile_cols, or a "
+                "part of it in groups of all rows");
   static_assert(
       rule::MinimumNeedsSignedScale<Grid::has_minimum, Scale::is_signed>::value,
       "qlr::Quantized<Grid, Grouping, Scale>: a grid with a minimum needs a scale type that stores negative values");
@@ -106,28 +107,37 @@ class Quantized {
 
   /// Writes the tile_cols values of a tile, without scale or minimum.
   void decode_tile(Index i, Index tile, float* values) const noexcept {
-    std::uint32_t window[Grid::lookback + 1];
-    for (Index k = 0; k <= Grid::lookback; ++k) window[k] = code(((i - k) % rows_ + rows_) % rows_, tile);
+    std::uint32_t window[Grid::lookback + 1] = {code(i, tile)};
+    if constexpr (Grid::lookback > 0) {
+      const Index first = i - i % cycle_rows(rows_);
+      const Index length = std::min(cycle_rows(rows_), rows_ - first);
+      for (Index k = 1; k <= Grid::lookback; ++k)
+        window[k] = code(first + ((i - first - k) % length + length) % length, tile);
+    }
     Grid::decode(window, values);
+  }
+
+  /// Writes the weights of a tile. @return how many: tile_cols, or as many columns as are left
+  Index decode_weights(Index i, Index tile, float* weights) const noexcept {
+    const Index j0 = tile * Grid::tile_cols;
+    const Index count = std::min<Index>(Grid::tile_cols, cols_ - j0);
+    decode_tile(i, tile, weights);
+    for (Index k = 0; k < count; ++k) {
+      const Index group = col_group(j0 + k);
+      weights[k] *= scales_.at(row_group(i), group);
+      if constexpr (Grid::has_minimum) weights[k] += minima_.at(row_group(i), group);
+    }
+    return count;
   }
 
   /// out(i - i0, j) += weight(i,j) for i in [i0, i1); out has cols() columns.
   void add_decoded_rows(Index i0, Index i1, MatrixView<float> out) const noexcept {
-    float values[Grid::tile_cols];
-    for (Index i = i0; i < i1; ++i) {
+    float weights[Grid::tile_cols];
+    for (Index i = i0; i < i1; ++i)
       for (Index tile = 0; tile < tiles(); ++tile) {
-        const Index j0 = tile * Grid::tile_cols;
-        const Index j1 = std::min(j0 + Grid::tile_cols, cols_);
-        const Index group = col_group(j0);
-        const float scale = scales_.at(row_group(i), group);
-        decode_tile(i, tile, values);
-        for (Index j = j0; j < j1; ++j) {
-          float weight = values[j - j0] * scale;
-          if constexpr (Grid::has_minimum) weight += minima_.at(row_group(i), group);
-          out(i - i0, j) += weight;
-        }
+        const Index count = decode_weights(i, tile, weights);
+        for (Index k = 0; k < count; ++k) out(i - i0, tile * Grid::tile_cols + k) += weights[k];
       }
-    }
   }
 
   /// Shows the visitor every stored tensor and the pointer that views it: visitor(TensorInfo, const T*&).

@@ -18,9 +18,10 @@ struct GroupIsPositiveOrAll {
   static constexpr bool value = Extent > 0 || Extent == All;
 };
 
-template <Index GroupExtent, int TileExtent, Index All>
+template <Index GroupRows, Index GroupCols, int TileCols, Index All>
 struct GroupHoldsWholeTiles {
-  static constexpr bool value = GroupExtent == All || GroupExtent % TileExtent == 0;
+  static constexpr bool value =
+      GroupCols == All || GroupCols % TileCols == 0 || (GroupRows == All && TileCols % GroupCols == 0);
 };
 
 template <Index Rank, Index Dynamic>
@@ -36,6 +37,11 @@ struct RanksAgree {
 template <bool GridHasMinimum, bool ScaleIsSigned>
 struct MinimumNeedsSignedScale {
   static constexpr bool value = !GridHasMinimum || ScaleIsSigned;
+};
+
+template <bool LeftHasSegments>
+struct LeftFactorIsOfOnePart {
+  static constexpr bool value = !LeftHasSegments;
 };
 
 template <bool LeftIsAbsent, bool RightIsAbsent>
@@ -56,6 +62,16 @@ struct TransformsAreComposed {
 template <class... Types>
 struct AtLeastOneType {
   static constexpr bool value = sizeof...(Types) > 0;
+};
+
+template <int Segments>
+struct SegmentsHaveFourBitNumbers {
+  static constexpr bool value = Segments >= 1 && Segments <= 16;
+};
+
+template <class Segment, bool IsQuantizedOrNoQ>
+struct SegmentIsOneTerm {
+  static constexpr bool value = IsQuantizedOrNoQ;
 };
 
 template <class... Types>

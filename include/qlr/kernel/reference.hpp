@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "qlr/format/any.hpp"
+#include "qlr/format/columns.hpp"
 #include "qlr/format/low_rank_factor.hpp"
 #include "qlr/format/q_plus_lr.hpp"
 #include "qlr/format/quantized.hpp"
@@ -32,6 +33,15 @@ void reference_add_product(const Quantized<Grid, Grouping, Scale>& term, const s
 }
 
 inline void reference_add_product(const NoQ&, const std::vector<double>&, std::vector<double>&) {}
+
+template <class... Qs>
+void reference_add_product(const Columns<Qs...>& term, const std::vector<double>& x, std::vector<double>& y) {
+  std::vector<std::vector<double>> of_segment(sizeof...(Qs));
+  term.for_each_column(
+      [&](Index j, int segment, Index) { of_segment[std::size_t(segment)].push_back(x[std::size_t(j)]); });
+  std::size_t k = 0;
+  term.for_each_segment([&](const auto& segment) { reference_add_product(segment, of_segment[k++], y); });
+}
 
 template <class... Terms>
 void reference_add_product(const Any<Terms...>& term, const std::vector<double>& x, std::vector<double>& y) {

@@ -1,16 +1,21 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
+#include <cstddef>
 #include <type_traits>
 
+#include "qlr/core/assert.hpp"
 #include "qlr/core/view.hpp"
 #include "qlr/format/any.hpp"
+#include "qlr/format/columns.hpp"
 #include "qlr/format/low_rank_factor.hpp"
 #include "qlr/format/q_plus_lr.hpp"
 #include "qlr/format/quantized.hpp"
 #include "qlr/kernel/decode_lanes.hpp"
 #include "qlr/kernel/panel.hpp"
 #include "qlr/kernel/scale_lanes.hpp"
+#include "qlr/kernel/trellis_lanes.hpp"
 
 namespace qlr::kernel {
 
@@ -34,8 +39,8 @@ struct TermKernel<Quantized<Grid, Grouping, Scale>> {
 
   /// Columns of which the sums of minima are prepared together: a range of columns begins at a multiple.
   static constexpr Index step = load_rows;
-  /// Columns that are summed before they are added to the whole, which keeps rounding errors small.
-  static constexpr Index longest_sum = 512;
+  /// Columns, of whole tiles, that are summed before they are added to the whole, which keeps rounding errors small.
+  static constexpr Index longest_sum = round_up(512, Grid::tile_cols);
 
   static constexpr bool has_scale = !std::is_same_v<typename Term::Scales, UnitScales> || Grid::has_minimum;
   static constexpr bool scales_columns = has_scale && Grouping::group_rows == All;
@@ -65,7 +70,8 @@ struct TermKernel<Quantized<Grid, Grouping, Scale>> {
     Rows<Batch> x;
     for (int k = 0; k < Batch; ++k) x[std::size_t(k)] = read.row(std::min(b + k, read.rows - 1));
     const DecodeLanes<Isa, Term> decode(term, i);
-    const Index extent = scales_columns ? term.cols() : group_extent(Grouping::group_cols, term.cols());
+    constexpr bool scales_sums = has_scale && !scales_columns;
+    const Index extent = group_extent(scales_sums ? Grouping::group_cols : All, term.cols());
     for (Index j0 = 0; j0 < term.cols();) {
       const Index group = j0 / extent;
       const Index j1 = std::min({(group + 1) * extent, j0 + longest_sum, term.cols()});
@@ -113,6 +119,64 @@ struct TermKernel<NoQ> {
   static void prepare(const NoQ&, const float*, Index, Index, float*) noexcept {}
   template <class Isa, int Batch, int Vectors>
   static void add_product(const NoQ&, const TermInput&, Index, Index, Panel<Isa, Batch, Vectors>&) noexcept {}
+};
+
+/// Columns gather, for every segment, the entries of x that it multiplies, and what the segment prepares of them.
+template <class... Qs>
+struct TermKernel<Columns<Qs...>> {
+  using Term = Columns<Qs...>;
+
+  static Index prepared_floats(const Term& term) noexcept {
+    Index floats = 0;
+    for_each_part(term, [&](const auto&, Index, Index, Index end) { floats = end; });
+    return floats;
+  }
+
+  /// @pre j0 = 0, j1 = cols()
+  template <class Isa>
+  static void prepare(const Term& term, const float* x, [[maybe_unused]] Index j0, [[maybe_unused]] Index j1,
+                      float* prepared) noexcept {
+    QLR_ASSERT(j0 == 0 && j1 == term.cols());
+    std::array<float*, 16> gathered{};
+    int number = 0;
+    for_each_part(term,
+                  [&](const auto&, Index of_x, Index, Index) { gathered[std::size_t(number++)] = prepared + of_x; });
+    term.for_each_column([&](Index j, int segment, Index k) { gathered[std::size_t(segment)][k] = x[j]; });
+    for_each_part(term, [&](const auto& segment, Index of_x, Index of_prepared, Index) {
+      if (segment.cols() > 0)
+        kernel_of(segment).template prepare<Isa>(segment, prepared + of_x, 0, segment.cols(), prepared + of_prepared);
+    });
+  }
+
+  template <class Isa, int Batch, int Vectors>
+  static void add_product(const Term& term, const TermInput& input, Index b, Index i,
+                          Panel<Isa, Batch, Vectors>& panel) noexcept {
+    const MatrixView<const float>& all = input.prepared;
+    for_each_part(term, [&](const auto& segment, Index of_x, Index of_prepared, Index end) {
+      if (segment.cols() == 0) return;
+      const TermInput of_segment{{all.data + of_x, all.rows, segment.cols(), all.stride},
+                                 {all.data + of_prepared, all.rows, end - of_prepared, all.stride}};
+      kernel_of(segment).add_product(segment, of_segment, b, i, panel);
+    });
+  }
+
+ private:
+  template <class Segment>
+  static TermKernel<Segment> kernel_of(const Segment&) noexcept {
+    return {};
+  }
+
+  /// Calls body(segment, where its part of x begins, where what it prepares does, where that ends) for each segment.
+  template <class Body>
+  static void for_each_part(const Term& term, Body&& body) noexcept {
+    Index begin = 0;
+    term.for_each_segment([&](const auto& segment) {
+      const Index of_prepared = begin + round_up(segment.cols(), load_rows);
+      const Index end = of_prepared + round_up(kernel_of(segment).prepared_floats(segment), load_rows);
+      body(segment, begin, of_prepared, end);
+      begin = end;
+    });
+  }
 };
 
 template <Index Rank, class Storage>

@@ -1,0 +1,84 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "qlr/core/index.hpp"
+#include "qlr/format/rule.hpp"
+
+namespace qlr {
+
+/// What all trellis codes share: four levels, computed from a window of 16 bits.
+struct TrellisWindow {
+  static constexpr int bits = 16;
+  static constexpr int count = 1 << bits;
+
+  /// Sixteen levels in the order of the quantiles of a normal distribution; trained, in units of 1/32 of its deviation.
+  static constexpr std::array<std::int8_t, 16> quantiles = {-66, -46, -35, -27, -21, -15, -9, -3,
+                                                            3,   9,   15,  21,  27,  35,  46, 66};
+
+  static constexpr std::uint32_t multiplier = 0x9E3779B1u;
+  static constexpr int shift = 13;
+  static constexpr std::uint32_t number_mask = 0x0f0f0f0fu;
+
+  /// The low nibbles of a hash's four bytes, which are the levels' numbers.
+  static constexpr std::uint32_t hash(std::uint32_t window) noexcept {
+    const std::uint32_t product = window * multiplier;
+    return (product ^ product >> shift) & number_mask;
+  }
+
+  static constexpr std::array<int, 4> levels(std::uint32_t window) noexcept {
+    const std::uint32_t numbers = hash(window);
+    return {quantiles[numbers & 15], quantiles[numbers >> 8 & 15], quantiles[numbers >> 16 & 15],
+            quantiles[numbers >> 24]};
+  }
+};
+
+/// A bit-shift trellis: each row adds Bits new bits to a window of 16, whose hash gives the values of Weights
+/// neighbours: Bits / Weights bits a weight. The values are computed, not stored.
+///
+///   window(i) = the low 16 bits of ... code(i-2) code(i-1) code(i), the newest lowest
+///   value(i,c) = the sum of the 4 / Weights levels from c * 4 / Weights on (TrellisWindow)
+///
+/// so that a product is a byte lookup and a 4-way int8 dot product for any Weights, which is 1, 2 or 4.
+/// Source: QTIP, arXiv 2406.11235, section 3 for the bit-shift trellis with computed values.
+template <int Bits, int Weights>
+struct TrellisStep {
+  static_assert(rule::BitsInRange<Bits, 1, 8>::value, "qlr::TrellisStep<Bits, Weights>: Bits is 1 to 8");
+  static_assert(Weights == 1 || Weights == 2 || Weights == 4, "qlr::TrellisStep<Bits, Weights>: Weights is 1, 2 or 4");
+
+  static constexpr int code_bits = Bits;
+  static constexpr int tile_cols = Weights;
+  static constexpr int lookback = int(ceil_divide(TrellisWindow::bits - Bits, Bits));
+  static constexpr bool has_minimum = false;
+
+  /// codes[0] is a row's code, codes[k] that of the k-th row above.
+  static constexpr std::uint32_t window(const std::uint32_t* codes) noexcept {
+    std::uint32_t window = 0;
+    for (int k = lookback; k >= 0; --k) window = window << Bits | codes[k];
+    return window & (TrellisWindow::count - 1);
+  }
+
+  static constexpr std::array<int, std::size_t(Weights)> values(std::uint32_t window) noexcept {
+    constexpr int levels_each = 4 / Weights;
+    const std::array<int, 4> levels = TrellisWindow::levels(window);
+    std::array<int, std::size_t(Weights)> values{};
+    for (int k = 0; k < 4; ++k) values[std::size_t(k / levels_each)] += levels[std::size_t(k)];
+    return values;
+  }
+
+  static constexpr void decode(const std::uint32_t* codes, float* tile) noexcept {
+    const auto integers = values(window(codes));
+    for (int c = 0; c < Weights; ++c) tile[c] = float(integers[std::size_t(c)]);
+  }
+
+  static std::string name() { return "TrellisStep<" + std::to_string(Bits) + "," + std::to_string(Weights) + ">"; }
+};
+
+/// The trellis code of Bits bits a weight, 1 to 4: four weights a step up to 2 bits, two above.
+template <int Bits>
+using Trellis = TrellisStep<(Bits <= 2 ? 4 : 2) * Bits, Bits <= 2 ? 4 : 2>;
+
+}  // namespace qlr
