@@ -1,6 +1,5 @@
 #include "qlr/decomposition/decompose.hpp"
 
-#include <algorithm>
 #include <filesystem>
 #include <functional>
 #include <stdexcept>
@@ -17,6 +16,8 @@
 #include "qlr/calibration/hessian.hpp"
 #include "qlr/core/eigen.hpp"
 #include "qlr/core/result.hpp"
+#include "qlr/decomposition/budget.hpp"
+#include "qlr/decomposition/held_out.hpp"
 #include "qlr/io/npy.hpp"
 #include "qlr/io/output_file.hpp"
 #include "report.hpp"
@@ -27,11 +28,11 @@ namespace cli {
 
 namespace {
 
-/// What is compressed; calibrate() gives H, which takes a while.
+/// What is compressed; calibrate() gives the Hessians of parts of the inputs, which takes a while.
 struct Problem {
   std::string source;
   qlr::Matrix w;
-  std::function<qlr::Hessian()> calibrate;
+  std::function<std::vector<qlr::Hessian>()> calibrate;
 };
 
 /// The layer that comes with the sources, beside them or beside the program.
@@ -70,7 +71,7 @@ Problem read_problem(const Settings& settings) {
     auto layer = synthetic_layer(settings.synthetic_rows, settings.synthetic_cols, settings.seed);
     problem.source = "synthetic layer of seed " + std::to_string(settings.seed);
     problem.w = std::move(layer.w);
-    problem.calibrate = [h = std::move(layer.h)] { return qlr::Hessian::from_matrix(h); };
+    problem.calibrate = [h = std::move(layer.h)] { return std::vector{qlr::Hessian::from_matrix(h)}; };
     return problem;
   }
   const bool is_example = settings.weight.empty();
@@ -83,7 +84,7 @@ Problem read_problem(const Settings& settings) {
       throw std::runtime_error(settings.hessian + ": expected a Hessian of shape " + qlr::to_string({n, n}) + ", got " +
                                qlr::to_string(file.shape));
     problem.calibrate = [path = settings.hessian, h = qlr::to_matrix(file.view())] {
-      return about(path, [&] { return qlr::Hessian::from_matrix(h); });
+      return about(path, [&] { return std::vector{qlr::Hessian::from_matrix(h)}; });
     };
     return problem;
   }
@@ -92,9 +93,8 @@ Problem read_problem(const Settings& settings) {
   if (inputs.rows == 0) throw std::runtime_error(path + ": expected at least one row of inputs, got none");
   problem.calibrate = [path, n, threads = settings.threads, inputs = std::move(inputs)] {
     return about(path, [&] {
-      qlr::Hessian hessian(n);
-      hessian.add(inputs.view(), threads);
-      return hessian;
+      if (inputs.cols != n) qlr::refuse("expected inputs of ", n, " columns, got ", inputs.cols);
+      return qlr::split_hessians(inputs.view(), threads);
     });
   };
   return problem;
@@ -102,33 +102,63 @@ Problem read_problem(const Settings& settings) {
 
 }  // namespace
 
-std::string decompose(const Settings& settings) {
-  qlr::DecomposeOptions options;
-  options.type = layer_type(settings);
-  options.damping = settings.damping.value_or(options.damping);
-  options.iterations = settings.iterations;
+namespace {
+
+qlr::Decomposition<Layer> at_column_rates(const Settings& settings, const qlr::Matrix& w,
+                                          const std::vector<qlr::Hessian>& folds, const qlr::Progress& progress) {
+  qlr::BudgetOptions options;
+  options.bits = *settings.bits;
+  options.types = {column_rates_type(settings)};
+  options.ranks = {0, 8, 16, 32};
+  if (settings.rank) options.ranks = {*settings.rank};
+  options.damping = settings.damping;
+  options.descent_passes = settings.iterations.value_or(options.descent_passes);
   options.seed = settings.seed;
   options.threads = settings.threads;
+  options.progress = progress;
+  return qlr::decompose_to_bits<Layer>(w, folds, options);
+}
+
+qlr::Decomposition<Layer> at_one_rate(const Settings& settings, const LayerChoice& choice, const qlr::Matrix& w,
+                                      const std::vector<qlr::Hessian>& folds, const qlr::Progress& progress) {
+  qlr::DecomposeOptions options;
+  options.type = choice.type;
+  options.rank = choice.rank;
+  options.damping = settings.damping.value_or(options.damping);
+  options.iterations = settings.iterations.value_or(options.iterations);
+  options.seed = settings.seed;
+  options.threads = settings.threads;
+  options.progress = progress;
+  qlr::Hessian hessian = folds.front();
+  for (std::size_t k = 1; k < folds.size(); ++k) hessian.merge(folds[k]);
+  return qlr::decompose<Layer>(w, hessian, options);
+}
+
+}  // namespace
+
+std::string decompose(const Settings& settings) {
   // an output that cannot be written is not found out at the end of the work
   if (!settings.save.empty()) qlr::value_or_throw(qlr::OutputFile::create(settings.save));
 
   const Problem problem = read_problem(settings);
-  const qlr::Index rank_limit = std::min(problem.w.rows(), problem.w.cols());
-  options.rank = settings.rank.value_or(std::min<qlr::Index>(32, rank_limit));
+  LayerChoice choice;
+  if (!settings.has_column_rates()) choice = choose_layer(settings, problem.w.rows(), problem.w.cols());
 
   std::vector<qlr::ReportedStage> stages;
-  const qlr::Hessian hessian = qlr::StageClock(stages).time("Hessian", problem.calibrate);
+  const std::vector<qlr::Hessian> folds = qlr::StageClock(stages).time("Hessian", problem.calibrate);
   const auto run = [&] {
     ProgressLine line;
-    options.progress = [&](const qlr::ReportedStep& step, int done, int of) { line.show(step, done, of); };
-    return qlr::decompose<Layer>(problem.w, hessian, options);
+    const auto progress = [&](const qlr::ReportedStep& step, int done, int of) { line.show(step, done, of); };
+    return settings.has_column_rates() ? at_column_rates(settings, problem.w, folds, progress)
+                                       : at_one_rate(settings, choice, problem.w, folds, progress);
   };
   auto [layer, report] = run();
   report.seconds += stages.front().seconds;
   report.stages.insert(report.stages.begin(), stages.front());
 
   if (!settings.save.empty()) save(settings.save, *layer);
-  Summary summary{problem.source, options.type, layer->rows(), layer->cols(), std::move(report), {}, settings.save};
+  Summary summary{problem.source, layer->type_name(), layer->rows(), layer->cols(), std::move(report), {},
+                  settings.save};
   if (settings.json) return to_json(summary);
   summary.product = glimpse(*layer, decoded(*layer).view, settings.seed);
   return to_text(summary);

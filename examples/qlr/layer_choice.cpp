@@ -1,5 +1,8 @@
 #include "layer_choice.hpp"
 
+#include <algorithm>
+#include <cstdint>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -15,10 +18,9 @@ struct Name {
 };
 
 const std::vector<Name>& grids() {
-  static const std::vector<Name> names = {{"uniform", "Uniform"},
-                                          {"asymmetric", "UniformAsymmetric"},
-                                          {"normal-float", "NormalFloat"},
-                                          {"ternary", "Ternary"}};
+  static const std::vector<Name> names = {{"uniform", "Uniform"},          {"asymmetric", "UniformAsymmetric"},
+                                          {"normal-float", "NormalFloat"}, {"ternary", "Ternary"},
+                                          {"trellis", "TrellisStep"},      {"e8", "E8"}};
   return names;
 }
 
@@ -40,13 +42,18 @@ struct Candidate {
 
 template <class Grid, class Grouping, class Scale>
 Candidate candidate(const qlr::Quantized<Grid, Grouping, Scale>& term) {
-  return {term.type_name(), std::string(qlr::template_name(Grid::name())), Grouping::name(), Grid::code_bits};
+  return {term.type_name(), std::string(qlr::template_name(Grid::name())), Grouping::name(),
+          Grid::code_bits / Grid::tile_cols};
 }
 template <qlr::Index Rank, class Storage>
 Candidate candidate(const qlr::LowRankFactor<Rank, Storage>& factor) {
   Candidate result = candidate(factor.term());
   result.type = factor.type_name();
   return result;
+}
+template <class... Qs>
+Candidate candidate(const qlr::Columns<Qs...>& term) {
+  return {term.type_name(), "Columns", "", -1};
 }
 Candidate candidate(const qlr::NoQ& none) { return {none.type_name(), "", "", 0}; }
 
@@ -72,19 +79,35 @@ std::string list_bits(const std::vector<Candidate>& all, const std::string& grid
   return list;
 }
 
-std::string q_type(const Settings& settings) {
-  const std::string& grid = find(grids(), "--grid", settings.grid);
-  const std::string& group = find(groups(), "--group", settings.group);
+/// Scales that suit a grid: a trellis runs down the columns.
+std::string usual_group(const std::string& grid) { return grid == "trellis" ? "column" : "row"; }
+
+std::string q_type(const Settings& settings, int q_bits) {
+  const std::string grid_flag = settings.grid.value_or("uniform");
+  const std::string group_flag = settings.group.value_or(usual_group(grid_flag));
+  const std::string& grid = find(grids(), "--grid", grid_flag);
+  const std::string& group = find(groups(), "--group", group_flag);
   const std::vector<Candidate> all = candidates(Q());
   for (const Candidate& known : all)
-    if (known.bits == settings.q_bits && (known.bits == 0 || (known.grid == grid && known.group == group)))
-      return known.type;
+    if (known.bits == q_bits && (known.bits == 0 || (known.grid == grid && known.group == group))) return known.type;
   std::string there_is;
   for (const Name& other : groups())
     if (const std::string bits = list_bits(all, grid, other.in_type); !bits.empty())
       there_is += bits + " by " + std::string(other.flag) + "; ";
-  throw UsageError("expected --q-bits to be 0 (no Q) or for --grid " + settings.grid + " one of " + there_is + "got " +
-                   std::to_string(settings.q_bits) + " by " + settings.group);
+  throw UsageError("expected --q-bits to be 0 (no Q) or for --grid " + grid_flag + " one of " + there_is + "got " +
+                   std::to_string(q_bits) + " by " + group_flag);
+}
+
+/// The widths that the grid and the group have, falling.
+std::vector<int> widths(const Settings& settings) {
+  const std::string grid_flag = settings.grid.value_or("uniform");
+  const std::string& grid = find(grids(), "--grid", grid_flag);
+  const std::string& group = find(groups(), "--group", settings.group.value_or(usual_group(grid_flag)));
+  std::vector<int> result;
+  for (const Candidate& known : candidates(Q()))
+    if (known.grid == grid && known.group == group) result.push_back(known.bits);
+  std::sort(result.rbegin(), result.rend());
+  return result;
 }
 
 template <class Any>
@@ -97,14 +120,66 @@ std::string factor_type(const Any& factors, int bits) {
   throw UsageError("expected --factor-bits to be one of " + list + ", got " + std::to_string(bits));
 }
 
+std::string layer_type(const Settings& settings, const std::string& q, const std::string& in, int usual_factor_bits) {
+  const int factor_bits = settings.factor_bits.value_or(usual_factor_bits);
+  const std::string out = settings.rotate ? qlr::Hadamard().type_name() : qlr::Identity().type_name();
+  return "Transformed<QplusLR<" + q + "," + factor_type(L(), factor_bits) + "," + factor_type(R(), factor_bits) + ">," +
+         in + "," + out + ">";
+}
+
+double bits_of(const LayerChoice& choice, qlr::Index rows, qlr::Index cols) {
+  const qlr::Extents extents = {std::uint32_t(rows), std::uint32_t(cols), std::uint32_t(choice.rank)};
+  return qlr::value_or_throw(qlr::shape_layer<Layer>(choice.type, extents)).bits_per_weight();
+}
+
+/// The largest rank that fits into `bits`, or none.
+std::optional<qlr::Index> largest_rank(LayerChoice choice, double bits, qlr::Index rows, qlr::Index cols) {
+  std::optional<qlr::Index> best;
+  qlr::Index low = 0;
+  qlr::Index high = std::min(rows, cols);
+  while (low <= high) {
+    choice.rank = (low + high) / 2;
+    if (bits_of(choice, rows, cols) <= bits) {
+      best = choice.rank;
+      low = choice.rank + 1;
+    } else {
+      high = choice.rank - 1;
+    }
+  }
+  return best;
+}
+
 }  // namespace
 
-std::string layer_type(const Settings& settings) {
-  if (settings.q_bits == 0 && settings.rank == 0)
-    throw UsageError("expected --q-bits or --rank above 0, got 0 for both, which stores nothing");
+LayerChoice choose_layer(const Settings& settings, qlr::Index rows, qlr::Index cols) {
+  constexpr int usual_factor_bits = 4;
+  constexpr qlr::Index usual_rank = 32;
   const std::string rotation = settings.rotate ? qlr::Hadamard().type_name() : qlr::Identity().type_name();
-  return "Transformed<QplusLR<" + q_type(settings) + "," + factor_type(L(), settings.factor_bits) + "," +
-         factor_type(R(), settings.factor_bits) + ">," + rotation + "," + rotation + ">";
+  const auto choice_of = [&](int q_bits) {
+    return LayerChoice{layer_type(settings, q_type(settings, q_bits), rotation, usual_factor_bits),
+                       settings.rank.value_or(std::min({usual_rank, rows, cols}))};
+  };
+  if (!settings.bits) {
+    const int q_bits = settings.q_bits.value_or(2);
+    if (q_bits == 0 && settings.rank == 0)
+      throw UsageError("expected --q-bits or --rank above 0, got 0 for both, which stores nothing");
+    return choice_of(q_bits);
+  }
+  for (const int q_bits : settings.q_bits ? std::vector<int>{*settings.q_bits} : widths(settings)) {
+    LayerChoice choice = choice_of(q_bits);
+    if (settings.rank) {
+      if (bits_of(choice, rows, cols) <= *settings.bits) return choice;
+    } else if (const auto rank = largest_rank(choice, *settings.bits, rows, cols); rank && (q_bits > 0 || *rank > 0)) {
+      choice.rank = *rank;
+      return choice;
+    }
+  }
+  throw UsageError("expected --bits to allow for the Q and the rank that were asked for, got " +
+                   std::to_string(*settings.bits));
+}
+
+std::string column_rates_type(const Settings& settings) {
+  return layer_type(settings, ColumnRatesQ().type_name(), qlr::Identity().type_name(), 2);
 }
 
 std::string known_layers() {
@@ -113,7 +188,9 @@ std::string known_layers() {
   for (const Candidate& known : all)
     if (known.bits > 0 && list.find(known.grid + "<" + std::to_string(known.bits) + ">") == std::string::npos)
       list += ", " + known.grid + "<" + std::to_string(known.bits) + ">";
-  return "Q of " + list + ", scales as qlr decompose makes them, L and R of Uniform<1> to Uniform<8> or Fp16";
+  return "Q of " + list +
+         " or columns at rates of their own, scales as qlr decompose makes them, L and R of Uniform<1> to Uniform<8> "
+         "or Fp16";
 }
 
 }  // namespace cli

@@ -3,6 +3,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "qlr/core/index.hpp"
 #include "settings.hpp"
 
 namespace cli {
@@ -12,9 +13,19 @@ struct UsageError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// The type name of the layer that the settings ask for.
-/// @throws UsageError with the list of what there is, if that layer is not among the program's
-std::string layer_type(const Settings& settings);
+/// What is to be made.
+struct LayerChoice {
+  std::string type;
+  qlr::Index rank = 0;
+};
+
+/// The layer that the settings ask for, for a weight of that shape: Q at one rate, and a rank.
+/// @throws UsageError with the list of what there is, if that layer is not among the program's, or if bits do not
+/// suffice for it
+LayerChoice choose_layer(const Settings& settings, qlr::Index rows, qlr::Index cols);
+
+/// The type name of a layer with a rate for each column.
+std::string column_rates_type(const Settings& settings);
 
 /// What layers the program makes and reads, as a sentence's part.
 std::string known_layers();

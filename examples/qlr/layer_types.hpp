@@ -1,6 +1,8 @@
 #pragma once
 
 #include "qlr/format/any.hpp"
+#include "qlr/format/columns.hpp"
+#include "qlr/format/e8.hpp"
 #include "qlr/format/grid.hpp"
 #include "qlr/format/grouping.hpp"
 #include "qlr/format/low_rank_factor.hpp"
@@ -9,6 +11,7 @@
 #include "qlr/format/scale.hpp"
 #include "qlr/format/transform.hpp"
 #include "qlr/format/transformed.hpp"
+#include "qlr/format/trellis.hpp"
 
 /// The layers that the program makes and reads. A type more in one of these lists is all that a further format takes.
 namespace cli {
@@ -33,6 +36,18 @@ using NormalFloatQ = qlr::Quantizer<Bits, Grouping, qlr::NormalFloat, qlr::Log8>
 template <class Grouping>
 using TernaryQ = qlr::Quantizer<2, Grouping, qlr::Ternary, qlr::Log8>;
 
+template <int Bits>
+using TrellisQ = qlr::Quantizer<Bits, qlr::PerColumn, qlr::Trellis, qlr::Log8>;
+template <int Bits>
+using LatticeQ = qlr::Quantizer<Bits, qlr::PerRow, qlr::E8, qlr::Log8>;
+template <int Bits, int Weights>
+using TrellisColumns = qlr::Quantized<qlr::TrellisStep<Bits, Weights>, qlr::PerColumn, qlr::Log8>;
+/// A rate for every column: none, a half to 4 bits in halves, 5 and 6.
+using ColumnRatesQ =
+    qlr::Columns<qlr::NoQ, TrellisColumns<2, 4>, TrellisColumns<4, 4>, TrellisColumns<6, 4>, TrellisColumns<8, 4>,
+                 TrellisColumns<5, 2>, TrellisColumns<6, 2>, TrellisColumns<7, 2>, TrellisColumns<8, 2>,
+                 TrellisColumns<5, 1>, TrellisColumns<6, 1>>;
+
 /// Every width, where rows have scales of their own.
 template <class Grouping>
 using RowQs =
@@ -45,7 +60,8 @@ using CoarseQs = qlr::Any<UniformQ<2, Grouping>, UniformQ<3, Grouping>, UniformQ
                           TernaryQ<Grouping>>;
 
 using Q = Joined<RowQs<qlr::PerRow>, RowQs<qlr::PerGroup<64>>, CoarseQs<qlr::PerColumn>, CoarseQs<qlr::PerTensor>,
-                 qlr::Any<qlr::NoQ>>::type;
+                 qlr::Any<TrellisQ<1>, TrellisQ<2>, TrellisQ<3>, TrellisQ<4>, LatticeQ<2>, LatticeQ<3>, LatticeQ<4>,
+                          ColumnRatesQ, qlr::NoQ>>::type;
 
 /// Scales along the rank: one for each column of L and each row of R.
 template <int Bits, class Grouping>

@@ -83,13 +83,24 @@ CLI::App* add_decompose(CLI::App& app, cli::Settings& settings, std::string& syn
   hessian->needs(weight);
   made->excludes(weight);
 
-  command->add_option("--q-bits", settings.q_bits, "bits of Q's codes; 0: factors alone")->transform(integer(0, most));
-  command->add_option("--grid", settings.grid, "uniform, asymmetric, normal-float or ternary")->type_name("NAME");
-  command->add_option("--group", settings.group, "what shares a scale: tensor, row, column, or 64 of a row")
+  command
+      ->add_option("--bits", settings.bits,
+                   "bits a weight of all that is stored: chooses what is not given, with none of --q-bits, --grid and "
+                   "--group a rate for each column")
+      ->transform(positive());
+  command->add_option("--q-bits", settings.q_bits, "bits of Q's codes; 0: factors alone [2]")
+      ->transform(integer(0, most));
+  command->add_option("--grid", settings.grid, "uniform, asymmetric, normal-float, ternary, trellis or e8 [uniform]")
+      ->type_name("NAME");
+  command
+      ->add_option("--group", settings.group,
+                   "what shares a scale: tensor, row, column, or 64 of a row [row; column for a trellis]")
       ->type_name("NAME");
   command->add_option("--rank", settings.rank, "columns of L; 0: Q alone [32, or min(m,n) if that is less]")
       ->transform(integer<qlr::Index>(0, 1 << 20));
-  command->add_option("--factor-bits", settings.factor_bits, "bits of L's and R's codes; 1 to 8, or 16")
+  command
+      ->add_option("--factor-bits", settings.factor_bits,
+                   "bits of L's and R's codes; 1 to 8, or 16 [4; 2 beside a rate for each column]")
       ->transform(integer(0, most));
   const auto set_rotate = [&settings](bool value) { return [&settings, value] { settings.rotate = value; }; };
   CLI::Option* rotate = command->add_flag_callback("--rotate", set_rotate(true), "rotate at random (the default)");
@@ -97,9 +108,11 @@ CLI::App* add_decompose(CLI::App& app, cli::Settings& settings, std::string& syn
 
   command
       ->add_option("--damping", settings.damping,
-                   "added to H's diagonal, as a fraction of its mean [the library's default]")
+                   "added to H's diagonal, as a fraction of its mean [.03; with --bits by held-out inputs, or .01]")
       ->transform(positive());
-  command->add_option("--iterations", settings.iterations, "alternations of Q with L and R")
+  command
+      ->add_option("--iterations", settings.iterations,
+                   "alternations of Q with L and R [15]; descents of Q at a rate for each column [1]")
       ->transform(integer(1, most));
   command->add_option("--seed", settings.seed, "of everything random")
       ->transform(integer<std::uint64_t>(0, std::numeric_limits<std::uint64_t>::max()));

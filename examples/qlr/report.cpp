@@ -53,6 +53,9 @@ std::string to_json(const Summary& summary) {
          ",\n  \"bits_per_weight\": " + number(report.bits_per_weight) +
          ",\n  \"relative_proxy_loss\": " + number(report.relative_proxy_loss) +
          ",\n  \"relative_frobenius_error\": " + number(report.relative_frobenius_error) +
+         ",\n  \"held_out_loss\": " + (report.held_out_loss ? number(*report.held_out_loss) : "null") +
+         ",\n  \"shrinkage\": {\"diagonal\": " + number(report.shrinkage.diagonal) +
+         ", \"damping\": " + number(report.shrinkage.damping) + "}" +
          ",\n  \"seconds\": " + number(report.seconds) +  //
          ",\n  \"stages\": {" + stages + "}" +            //
          ",\n  \"iterations\": [" + iterations + "\n  ]\n}\n";
@@ -64,6 +67,7 @@ std::string to_text(const Summary& summary) {
   text += "stored as                 " + summary.type + "\n";
   text += print("bits per weight           %.4f\n", report.bits_per_weight);
   text += print("relative proxy loss       %.5f\n", report.relative_proxy_loss);
+  if (report.held_out_loss) text += print("  on inputs held out, est. %.5f\n", *report.held_out_loss);
   text += print("relative Frobenius error  %.5f\n", report.relative_frobenius_error);
   text += print("seconds                   %.2f", report.seconds);
   for (const qlr::ReportedStage& stage : report.stages)

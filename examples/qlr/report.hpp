@@ -19,7 +19,8 @@ struct Summary {
   std::string saved;  ///< empty: nowhere
 };
 
-/// One object with the keys rows, cols, bits_per_weight, relative_proxy_loss, relative_frobenius_error, seconds, stages
+/// One object with the keys rows, cols, bits_per_weight, relative_proxy_loss, relative_frobenius_error, held_out_loss
+/// (null if nothing was held out), shrinkage, seconds, stages
 /// and iterations. An error that is infinite, since W H W^T vanishes, is null.
 std::string to_json(const Summary& summary);
 

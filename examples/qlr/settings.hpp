@@ -16,17 +16,21 @@ struct Settings {
   qlr::Index synthetic_rows = 0;  ///< 0: no synthetic layer
   qlr::Index synthetic_cols = 0;
 
-  int q_bits = 2;  ///< 0: factors alone
-  std::string grid = "uniform";
-  std::string group = "row";
-  std::optional<qlr::Index> rank;  ///< none: 32, or all that the matrix has
-  int factor_bits = 4;
+  std::optional<double> bits;        ///< all that is stored; with neither q_bits, grid nor group a rate for each column
+  std::optional<int> q_bits;         ///< 0: factors alone; none: 2, or what fits into bits
+  std::optional<std::string> grid;   ///< none: uniform
+  std::optional<std::string> group;  ///< none: what suits the grid
+  std::optional<qlr::Index> rank;    ///< none: what fits into bits, else 32, or all that the matrix has
+  std::optional<int> factor_bits;    ///< none: 2 beside a rate for each column, else 4
   bool rotate = true;
 
   std::optional<double> damping;  ///< none: the library's default
-  int iterations = 15;
+  std::optional<int> iterations;  ///< none: the library's default
   std::uint64_t seed = 1;
   int threads = 1;
+
+  /// Whether every column gets a rate of its own.
+  bool has_column_rates() const { return bits && !q_bits && !grid && !group; }
 
   std::string save;  ///< empty: nowhere
   bool json = false;

@@ -4,7 +4,7 @@
 
 #include "../random_matrix.hpp"
 #include "qlr/factorization/downdate.hpp"
-#include "qlr/rounding/scalar_codec.hpp"
+#include "qlr/rounding/make_codec.hpp"
 
 namespace lplr_test {
 

@@ -3,9 +3,9 @@
 #include <doctest/doctest.h>
 
 #include "../random_matrix.hpp"
+#include "qlr/rounding/make_codec.hpp"
 #include "qlr/rounding/nearest.hpp"
 #include "qlr/rounding/refit_scales.hpp"
-#include "qlr/rounding/scalar_codec.hpp"
 
 namespace descent_test {
 
@@ -93,6 +93,69 @@ TEST_CASE("two-sided descent never raises the two-sided loss") {
   }
   CHECK(before < 0.8 * first);
   CHECK(decoded_term(layer->q()).isApprox(q, 1e-5));
+}
+
+template <class Q>
+void check_gradient(Index m, Index n) {
+  CAPTURE(Q::type_name());
+  const auto layer = value_or_throw(Owned<QplusLR<Q>>::allocate({std::uint32_t(m), std::uint32_t(n), 0}));
+  const auto codec = make_codec(layer->q());
+  const Matrix w = random_matrix(m, n, 41);
+  const Matrix h = random_hessian(n, 2 * n, 42);
+  codec->fit_scales(w.data(), 1.3);
+  Matrix q = round_nearest(*codec, w);
+  RowMajorMatrix gradient = error_product(w - q, h);
+  const double size = gradient.norm();
+  for (int round = 0; round < 3; ++round) {
+    descend_along(*codec, h, q, gradient, 2);
+    CHECK((gradient - (w - q) * h).norm() <= 1e-12 * size);
+    refit_scales_along(*codec, h, q, gradient);
+    CHECK((gradient - (w - q) * h).norm() <= 1e-12 * size);
+  }
+  CHECK(decoded_term(layer->q()).isApprox(q, 1e-5));
+}
+
+TEST_CASE("the gradient that is kept up to date is that of the codes and scales that are stored") {
+  check_gradient<Quantizer<2, PerRow, Uniform, Log8>>(150, 70);
+  check_gradient<Quantizer<3, PerTensor>>(33, 130);
+  check_gradient<Quantizer<2, PerColumn>>(20, 65);
+  check_gradient<Quantizer<3, PerGroup<8>, NormalFloat>>(20, 64);
+  check_gradient<Quantizer<2, PerBlock<5, 16>>>(33, 40);
+}
+
+TEST_CASE("descent that can gain nothing leaves everything as it is, and scales are not touched twice") {
+  using Q = Quantizer<2, PerRow, Uniform, Log8>;
+  const auto layer = value_or_throw(Owned<QplusLR<Q>>::allocate({20, 30, 0}));
+  const auto codec = make_codec(layer->q());
+  const Matrix w = random_matrix(20, 30, 51);
+  const Matrix h = random_hessian(30, 60, 52);
+  codec->fit_scales(w.data(), 2);
+  Matrix q = round_nearest(*codec, w);
+  RowMajorMatrix gradient = error_product(w - q, h);
+  CHECK(refit_scales_along(*codec, h, q, gradient));
+  CHECK_FALSE(refit_scales_along(*codec, h, q, gradient));
+  descend_along(*codec, h, q, gradient, 100);
+  const auto state = codec->state();
+  const RowMajorMatrix before = gradient;
+  descend_along(*codec, h, q, gradient, 100);
+  CHECK(codec->state() == state);
+  CHECK(gradient == before);
+}
+
+TEST_CASE("two-sided descent keeps Q H up to date") {
+  using Q = Quantizer<3, PerRow>;
+  const auto layer = value_or_throw(Owned<QplusLR<Q>>::allocate({9, 70, 0}));
+  const auto codec = make_codec(layer->q());
+  const Matrix w = random_matrix(9, 70, 61);
+  const Matrix h = random_hessian(70, 90, 62);
+  const Matrix g = random_hessian(9, 20, 63);
+  codec->fit_scales(w.data(), 1);
+  Matrix q = round_nearest(*codec, w);
+  const Matrix first = q;
+  RowMajorMatrix qh = error_product(q, h);
+  descend_two_sided_along(*codec, g * error_product(w, h), g, h, q, qh, 3);
+  CHECK(q != first);
+  CHECK((qh - q * h).norm() <= 1e-12 * qh.norm());
 }
 
 }  // namespace descent_test

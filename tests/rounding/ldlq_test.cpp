@@ -9,7 +9,7 @@
 #include "../random_matrix.hpp"
 #include "qlr/calibration/damping.hpp"
 #include "qlr/rounding/nearest.hpp"
-#include "qlr/rounding/scalar_codec.hpp"
+#include "qlr/rounding/make_codec.hpp"
 
 namespace ldlq_test {
 

@@ -60,4 +60,20 @@ TEST_CASE("gaussian_distortion is that of the optimal uniform quantizers (Max 19
   CHECK(levels_of<Uniform<5>>().gaussian_distortion() == doctest::Approx(0.003495).epsilon(2e-3));
 }
 
+TEST_CASE("many numbers have the codes and values that each has alone") {
+  for (const Levels& levels : {Levels({-1.5, -0.5, 0.5, 1.5}), Levels({-1, 0, 1, 0}), Levels({-2, -0.3, 0.1, 5})}) {
+    std::vector<double> x;
+    for (int k = -60; k <= 60; ++k) x.push_back(0.1 * k + 0.013);
+    x.push_back(std::numeric_limits<double>::infinity());
+    x.push_back(-1e300);
+    std::vector<std::uint32_t> codes(x.size());
+    std::vector<double> values(x.size());
+    levels.nearest(Index(x.size()), x.data(), codes.data(), values.data());
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      CHECK(codes[i] == levels.nearest(x[i]));
+      CHECK(values[i] == levels.value(codes[i]));
+    }
+  }
+}
+
 }  // namespace levels_test

@@ -1,4 +1,4 @@
-#include "qlr/rounding/scalar_codec.hpp"
+#include "qlr/rounding/make_codec.hpp"
 
 #include <doctest/doctest.h>
 

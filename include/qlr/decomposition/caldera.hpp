@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "qlr/calibration/damping.hpp"
+#include "qlr/calibration/error_product.hpp"
 #include "qlr/calibration/proxy_loss.hpp"
 #include "qlr/calibration/symmetric_factor.hpp"
 #include "qlr/core/eigen.hpp"
@@ -64,51 +65,66 @@ inline void expect_options(const CalderaOptions& options) {
     refuse("expected a share of anchored directions between 0 and 1, got ", options.anchored);
 }
 
+namespace detail {
+
+inline constexpr int later_q_passes = 2;
+
+}  // namespace detail
+
 /// The default step for Q: at first LDLQ, then coordinate descent and scales fitted to the loss; later
 /// descent from where Q is, which never raises the loss.
 inline void round_then_descend(Codec& codec, const Matrix& target, const Matrix& h, Matrix& q,
                                const CalderaOptions& options) {
   constexpr int first_rounds = 2;
   constexpr int first_passes = 6;
-  constexpr int later_passes = 2;
-  if (q.size() > 0) {
-    descend(codec, target, h, q, later_passes, options.threads);
-    refit_scales(codec, target, h, q);
-    return;
+  const bool first = q.size() == 0;
+  if (first) {
+    codec.fit_scales(target.data(), 1);
+    q = round_ldlq(codec, target, symmetric_factor(h, options.threads), ColumnScales::refit, options.threads);
   }
-  codec.fit_scales(target.data(), 1);
-  q = round_ldlq(codec, target, symmetric_factor(h, options.threads), ColumnScales::refit, options.threads);
-  for (int round = 0; round < first_rounds; ++round) {
-    descend(codec, target, h, q, first_passes, options.threads);
-    refit_scales(codec, target, h, q);
+  RowMajorMatrix gradient = error_product(target - q, h, options.threads);
+  for (int round = 0; round < (first ? first_rounds : 1); ++round) {
+    descend_along(codec, h, q, gradient, first ? first_passes : detail::later_q_passes, options.threads);
+    refit_scales_along(codec, h, q, gradient, options.threads);
   }
 }
 
-/// The default step for L and R: L is fitted to R and rounded by LDLQ in the metric R H R^T, then both are improved by
-/// coordinate descent under the loss itself. A new L that is no better than the old one is not taken. The first time,
-/// the factors of rank-constrained regression are tried as well, and taken if they lose less.
-inline void refit_factors(Codec& l_codec, Codec& r_codec, const Matrix& target, const Matrix& h, LowRank& lr,
-                          const CalderaOptions& options) {
+namespace detail {
+
+/// Fits L to R and rounds it by LDLQ. A new L that is no better than the old one is not taken; then the old one is
+/// improved by descent. With ahr = A H R^T (m,r) and gram = R H R^T (r,r), the loss is <L gram - 2 ahr, L> and a
+/// constant.
+inline void refit_l(Codec& codec, const Matrix& ahr, const Matrix& gram, Matrix& l, int threads) {
   constexpr double gram_damping = 1e-6;
-  constexpr int r_passes = 2;
-  const bool first = lr.l.size() == 0;
-  const auto loss_of = [&](const Matrix& l) { return proxy_loss(target - l * lr.r, h, options.threads); };
-  const Matrix hr = h * lr.r.transpose();
-  const Matrix gram = damped(lr.r * hr, gram_damping);
-  const Matrix wanted = refit_left(target, lr.r, h);
-  const double old_loss = first ? std::numeric_limits<double>::infinity() : loss_of(lr.l);
-  const std::vector<std::byte> old_state = l_codec.state();
-  Matrix l = detail::round_left(l_codec, wanted, gram, options.threads);
-  if (loss_of(l) < old_loss) {
-    lr.l = std::move(l);
+  const auto loss_of = [&](const Matrix& of) { return (of * gram - 2 * ahr).cwiseProduct(of).sum(); };
+  const Matrix metric = damped(gram, gram_damping);
+  const Matrix wanted = solve_right(ahr, gram);
+  const std::vector<std::byte> old_state = codec.state();
+  Matrix rounded = round_left(codec, wanted, metric, threads);
+  if (l.size() == 0 || loss_of(rounded) < loss_of(l)) {
+    l = std::move(rounded);
   } else {
-    l_codec.restore(old_state);
-    descend(l_codec, wanted, gram, lr.l, detail::factor_passes, options.threads);
+    codec.restore(old_state);
+    descend(codec, wanted, metric, l, factor_passes, threads);
   }
-  const Matrix outer = lr.l.transpose() * lr.l;
-  descend_two_sided(r_codec, refit_right(target, lr.l), outer, h, lr.r, r_passes);
-  lr.loss = loss_of(lr.l);
-  if (!first) return;
+}
+
+/// refit_factors with A H (m,n), A the target, and R H (r,n) at hand; R H is kept up to date.
+inline void improve_factors(Codec& l_codec, Codec& r_codec, const RowMajorMatrix& ah, const Matrix& h, LowRank& lr,
+                            RowMajorMatrix& rh, int threads) {
+  constexpr int r_passes = 2;
+  const Matrix rt = lr.r.transpose();
+  refit_l(l_codec, error_product(ah, rt, threads), rh * rt, lr.l, threads);
+  const Matrix lt = lr.l.transpose();
+  RowMajorMatrix pull(lt.rows(), ah.cols());  // L^T A H
+  for_blocks(threads, ah.cols(),
+             [&](Index, Index j0, Index cols) { pull.middleCols(j0, cols).noalias() = lt * ah.middleCols(j0, cols); });
+  descend_two_sided_along(r_codec, pull, lt * lr.l, h, lr.r, rh, r_passes);
+}
+
+/// Takes the factors of rank-constrained regression instead of `lr` if they lose less. @return whether they do
+inline bool try_regression(Codec& l_codec, Codec& r_codec, const Matrix& target, const Matrix& h, LowRank& lr,
+                           const CalderaOptions& options) {
   const std::vector<std::byte> l_state = l_codec.state();
   const std::vector<std::byte> r_state = r_codec.state();
   LplrOptions regression;
@@ -118,10 +134,26 @@ inline void refit_factors(Codec& l_codec, Codec& r_codec, const Matrix& target, 
   LowRank other = lplr(l_codec, r_codec, target, h, symmetric_factor(h, options.threads), regression);
   if (other.loss < lr.loss) {
     lr = std::move(other);
-  } else {
-    l_codec.restore(l_state);
-    r_codec.restore(r_state);
+    return true;
   }
+  l_codec.restore(l_state);
+  r_codec.restore(r_state);
+  return false;
+}
+
+}  // namespace detail
+
+/// The default step for L and R: L is fitted to R and rounded by LDLQ in the metric R H R^T, then both are improved by
+/// coordinate descent under the loss itself. A new L that is no better than the old one is not taken. The first time,
+/// the factors of rank-constrained regression are tried as well, and taken if they lose less.
+inline void refit_factors(Codec& l_codec, Codec& r_codec, const Matrix& target, const Matrix& h, LowRank& lr,
+                          const CalderaOptions& options) {
+  const bool first = lr.l.size() == 0;
+  RowMajorMatrix rh = error_product(lr.r, h, options.threads);
+  const RowMajorMatrix ah = error_product(target, h, options.threads);
+  detail::improve_factors(l_codec, r_codec, ah, h, lr, rh, options.threads);
+  lr.loss = proxy_loss(target - lr.l * lr.r, h, options.threads);
+  if (first) detail::try_regression(l_codec, r_codec, target, h, lr, options);
 }
 
 namespace detail {
@@ -162,25 +194,96 @@ inline StartingFactors starting_factors(const CalderaProblem& problem, const Cal
   return {std::move(l), r, r.topRows(anchored)};
 }
 
+/// Where the alternation stands, and its products with the damped H, which are kept up to date and not computed anew.
+struct Iterate {
+  Matrix q;                 // (m,n)
+  LowRank lr;               // L is empty until it is first fitted
+  RowMajorMatrix gradient;  // (W - Q - L R) H; (W - Q) H during a step for L and R
+  RowMajorMatrix rh;        // R H
+  int settled = 0;          // steps for Q since scales were last fitted, if none has changed then
+};
+
+/// tr(E H E^T) of E = W - Q - L R for the H that is not damped, from E (H + damping I). Cost: m n r
+inline double loss_from_gradient(const Matrix& w, const Matrix& q, const Matrix& l, const Matrix& r,
+                                 const RowMajorMatrix& gradient, double damping, int threads) {
+  constexpr Index cols = 64;  // few enough that rows and columns of a tile stay in the cache
+  Vector partial = Vector::Zero(w.rows());
+  for_blocks(threads, w.rows(), [&](Index block, Index i0, Index rows) {
+    Matrix error = w.middleRows(i0, rows) - q.middleRows(i0, rows);
+    error.noalias() -= l.middleRows(i0, rows) * r;
+    for (Index i = 0; i < rows; i += cols)
+      for (Index j = 0; j < w.cols(); j += cols) {
+        const Index height = std::min(cols, rows - i);
+        const Index width = std::min(cols, w.cols() - j);
+        const Matrix tile = gradient.block(i0 + i, j, height, width);
+        partial(block) += tile.cwiseProduct(error.block(i, j, height, width)).sum();
+      }
+    partial(block) -= damping * error.squaredNorm();
+  });
+  return partial.sum();
+}
+
+/// A later step for Q: descent from where Q is, and scales. Scales that have not changed when they were last fitted are
+/// left alone for some steps, since few codes change in each of them.
+inline void improve_q(const CalderaProblem& problem, const Matrix& h, Iterate& at, int threads) {
+  constexpr int most_settled = 4;
+  descend_along(problem.q, h, at.q, at.gradient, later_q_passes, threads);
+  if (at.settled > 0 && at.settled < most_settled)
+    ++at.settled;
+  else
+    at.settled = refit_scales_along(problem.q, h, at.q, at.gradient, threads) ? 0 : 1;
+}
+
+/// A step for Q. At first it is chosen in the metric downdated by the directions that L will be fitted on
+/// (downdate.hpp), discounted by the distortion that L will have.
+inline void step_q(const CalderaProblem& problem, const CalderaOptions& options, const Matrix& h,
+                   const StartingFactors& start, Iterate& at) {
+  const bool first = at.q.size() == 0;
+  if (!first && !options.q_step) return improve_q(problem, h, at, options.threads);
+  const Matrix& l = at.lr.l.size() == 0 ? start.l : at.lr.l;
+  Matrix target = problem.w;
+  target.noalias() -= l * at.lr.r;
+  const Matrix metric =
+      first ? downdated(h, start.anchors, std::clamp(problem.l.distortion(), 1e-3, 1.0)) : Matrix(0, 0);
+  if (options.q_step)
+    options.q_step(problem.q, target, first ? metric : h, at.q);
+  else
+    round_then_descend(problem.q, target, metric, at.q, options);
+  at.gradient = error_product(target - at.q, h, options.threads);
+}
+
+/// A step for L and R.
+inline void step_lr(const CalderaProblem& problem, const CalderaOptions& options, const Matrix& h,
+                    const StartingFactors& start, Iterate& at) {
+  const bool first = at.lr.l.size() == 0;
+  add_factors_product(at.gradient, 1, first ? start.l : at.lr.l, at.rh, options.threads);
+  if (options.lr_step) {
+    options.lr_step(problem.l, problem.r, problem.w - at.q, h, at.lr);
+    at.rh = error_product(at.lr.r, h, options.threads);
+  } else {
+    improve_factors(problem.l, problem.r, at.gradient, h, at.lr, at.rh, options.threads);
+    if (first) {
+      const Matrix target = problem.w - at.q;
+      at.lr.loss = proxy_loss(target - at.lr.l * at.lr.r, h, options.threads);
+      if (try_regression(problem.l, problem.r, target, h, at.lr, options))
+        at.rh = error_product(at.lr.r, h, options.threads);
+    }
+  }
+  add_factors_product(at.gradient, -1, at.lr.l, at.rh, options.threads);
+}
+
 }  // namespace detail
 
 /// CALDERA: alternates a step for Q on W - L R and a step for L and R on W - Q, and leaves the best iterate stored in
 /// the codecs. Steps and their relative losses are appended to `steps`.
 ///
-/// The first Q is chosen in the metric downdated by the directions that L will be fitted on (downdate.hpp), discounted
-/// by the distortion that L will have. With the default steps the loss never rises from one half step to the next.
-/// Without Q (NoQ) it is LPLR in the metric of H. @throws std::invalid_argument for bad options
+/// With the default steps the damped loss never rises from one half step to the next. Without Q (NoQ) it is LPLR in the
+/// metric of H. @throws std::invalid_argument for bad options
+/// Cost of an iteration with the default steps: some 8 m n r + 2 n^2 r, and 2 n operations a code that changes; products
+/// with H are carried along.
 /// Source: CALDERA, arXiv 2405.18886, algorithm 1.
 inline void caldera(const CalderaProblem& problem, const CalderaOptions& options, StageClock& clock,
                     std::vector<ReportedStep>& steps) {
-  const QStep q_step =
-      options.q_step ? options.q_step : [&](Codec& codec, const Matrix& target, const Matrix& h, Matrix& q) {
-        round_then_descend(codec, target, h, q, options);
-      };
-  const LrStep lr_step =
-      options.lr_step ? options.lr_step : [&](Codec& l, Codec& r, const Matrix& target, const Matrix& h, LowRank& lr) {
-        refit_factors(l, r, target, h, lr, options);
-      };
   const Matrix& w = problem.w;
   const Matrix h = damped(problem.h, options.damping);
   const Index rank = problem.r.rows();
@@ -192,8 +295,7 @@ inline void caldera(const CalderaProblem& problem, const CalderaOptions& options
   std::vector<std::byte> q_state;
   std::vector<std::byte> l_state;
   std::vector<std::byte> r_state;
-  const auto finish_step = [&](const char* name, int iteration, const Matrix& error) {
-    const double loss = clock.time("loss", [&] { return proxy_loss(error, problem.h, options.threads); });
+  const auto finish_step = [&](const char* name, int iteration, double loss) {
     steps.push_back({name + (" " + std::to_string(iteration)), relative_error(loss, total)});
     if (options.progress) options.progress(steps.back(), int(steps.size()), count);
     if (!(loss < best)) return;
@@ -210,27 +312,25 @@ inline void caldera(const CalderaProblem& problem, const CalderaOptions& options
     lplr_options.threads = options.threads;
     const LowRank lr = clock.time(
         "LR", [&] { return lplr(problem.l, problem.r, w, h, symmetric_factor(h, options.threads), lplr_options); });
-    finish_step("LR", options.iterations, w - lr.l * lr.r);
+    finish_step("LR", options.iterations, proxy_loss(w - lr.l * lr.r, problem.h, options.threads));
     return;
   }
 
+  const double damping = (h - problem.h).diagonal().mean();
   const detail::StartingFactors start = clock.time("start", [&] { return detail::starting_factors(problem, options); });
-  Matrix q;
-  LowRank lr{Matrix(), start.r, 0};
-  for (int iteration = 1; iteration <= options.iterations; ++iteration) {
-    const bool first = iteration == 1;
-    const Matrix lr_before = first ? start.l * start.r : lr.l * lr.r;
-    clock.time("Q", [&] {
-      const double distortion = std::clamp(problem.l.distortion(), 1e-3, 1.0);
-      q_step(problem.q, w - lr_before, first ? downdated(h, start.anchors, distortion) : h, q);
+  detail::Iterate at{Matrix(), {Matrix(), start.r, 0}, RowMajorMatrix(), error_product(start.r, h, options.threads)};
+  const auto loss = [&] {
+    return clock.time("loss", [&] {
+      const Matrix& l = at.lr.l.size() == 0 ? start.l : at.lr.l;
+      return detail::loss_from_gradient(w, at.q, l, at.lr.r, at.gradient, damping, options.threads);
     });
-    finish_step("Q", iteration, w - q - lr_before);
-    if (rank == 0) {
-      lr.l = start.l;
-      continue;
-    }
-    clock.time("LR", [&] { lr_step(problem.l, problem.r, w - q, h, lr); });
-    finish_step("LR", iteration, w - q - lr.l * lr.r);
+  };
+  for (int iteration = 1; iteration <= options.iterations; ++iteration) {
+    clock.time("Q", [&] { detail::step_q(problem, options, h, start, at); });
+    finish_step("Q", iteration, loss());
+    if (rank == 0) continue;
+    clock.time("LR", [&] { detail::step_lr(problem, options, h, start, at); });
+    finish_step("LR", iteration, loss());
   }
   problem.q.restore(q_state);
   problem.l.restore(l_state);

@@ -17,7 +17,7 @@
 #include "qlr/format/owned.hpp"
 #include "qlr/format/q_plus_lr.hpp"
 #include "qlr/format/transformed.hpp"
-#include "qlr/rounding/scalar_codec.hpp"
+#include "qlr/rounding/make_codec.hpp"
 #include "qlr/transform/choose.hpp"
 #include "qlr/transform/fold.hpp"
 

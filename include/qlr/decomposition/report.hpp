@@ -2,8 +2,11 @@
 
 #include <chrono>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
+
+#include "qlr/calibration/shrinkage.hpp"
 
 namespace qlr {
 
@@ -23,6 +26,9 @@ struct ReportedStage {
 struct Report {
   double relative_proxy_loss = 0;       ///< of what is returned, as decoded from what is stored
   double relative_frobenius_error = 0;  ///< likewise
+  /// Relative proxy loss to be expected on inputs that were not calibrated on; none if there were none to hold out.
+  std::optional<double> held_out_loss;
+  Shrinkage shrinkage;  ///< of the Hessian that the method saw
   double bits_per_weight = 0;
   double seconds = 0;
   std::vector<ReportedStage> stages;

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <vector>
 
+#include "qlr/core/eigen.hpp"
 #include "qlr/core/index.hpp"
 #include "qlr/rounding/levels.hpp"
 
@@ -28,16 +30,23 @@ struct RoundingSums {
 };
 
 inline RoundingSums round_group(const std::vector<double>& group, const Levels& levels, GroupScale scale) {
+  constexpr Index together = 256;
+  std::uint32_t codes[together];
+  Eigen::Array<double, Eigen::Dynamic, 1, 0, together, 1> x;
+  Eigen::Array<double, Eigen::Dynamic, 1, 0, together, 1> v;
   RoundingSums sums;
   const double inverse = scale.scale > 0 ? 1 / scale.scale : 0;
-  for (const double t : group) {
-    const double v = levels.value(levels.nearest((t - scale.minimum) * inverse));
-    const double e = t - scale.scale * v - scale.minimum;
-    sums.error += e * e;
-    sums.value += v;
-    sums.value_square += v * v;
-    sums.product += t * v;
-    sums.weight += t;
+  for (Index i = 0; i < Index(group.size()); i += together) {
+    const Index count = std::min(together, Index(group.size()) - i);
+    const Eigen::Map<const Eigen::ArrayXd> t(group.data() + i, count);
+    x = (t - scale.minimum) * inverse;
+    v.resize(count);
+    levels.nearest(count, x.data(), codes, v.data());
+    sums.error += (t - scale.scale * v - scale.minimum).square().sum();
+    sums.value += v.sum();
+    sums.value_square += v.square().sum();
+    sums.product += (t * v).sum();
+    sums.weight += t.sum();
   }
   return sums;
 }

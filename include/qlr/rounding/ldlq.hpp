@@ -1,11 +1,14 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "qlr/calibration/symmetric_factor.hpp"
 #include "qlr/core/eigen.hpp"
+#include "qlr/core/expect.hpp"
 #include "qlr/rounding/codec.hpp"
 #include "qlr/rounding/row_chunks.hpp"
 
@@ -15,44 +18,110 @@ namespace qlr {
 /// where the format has column scales.
 enum class ColumnScales { keep, refit };
 
-/// LDLQ: rounds the columns of `target` (m,n) one after another, each to the values nearest to
-///   t_k = w_k + sum over positions i < k of m(i,k) (w_i - q_i),
-/// so that tr(E H E^T) = sum_k d(k) ||t_k - q_k||^2 for the H = M diag(d) M^T behind `factor`; stores the codes.
+/// The order of columns in which every tile's columns follow one another: tiles by the mean of their columns' places in
+/// `order`, so the same order for codecs whose tiles are single columns.
+inline std::vector<Index> tile_order(const Codec& codec, const std::vector<Index>& order) {
+  std::vector<double> place(order.size());
+  for (std::size_t p = 0; p < order.size(); ++p) place[std::size_t(order[p])] = double(p);
+  std::vector<std::pair<double, Index>> tiles;
+  for (Index tile = 0; tile < codec.tiles(); ++tile) {
+    const std::vector<Index> columns = codec.tile_columns(tile);
+    double sum = 0;
+    for (const Index j : columns) sum += place[std::size_t(j)];
+    tiles.emplace_back(sum / double(columns.size()), tile);
+  }
+  std::sort(tiles.begin(), tiles.end());
+  std::vector<Index> result;
+  for (const auto& [mean, tile] : tiles)
+    for (const Index j : codec.tile_columns(tile)) result.push_back(j);
+  return result;
+}
+
+namespace detail {
+
+/// A tile of a codec and where its columns stand in an order.
+struct PlacedTile {
+  Index tile;
+  Index first;
+  Index width;
+};
+
+/// The tiles of a codec in the order of their columns. @throws std::invalid_argument if a tile's columns are apart
+inline std::vector<PlacedTile> placed_tiles(const Codec& codec, const std::vector<Index>& order) {
+  std::vector<Index> place(order.size());
+  for (std::size_t p = 0; p < order.size(); ++p) place[std::size_t(order[p])] = Index(p);
+  std::vector<PlacedTile> tiles;
+  for (Index tile = 0; tile < codec.tiles(); ++tile) {
+    const std::vector<Index> columns = codec.tile_columns(tile);
+    const Index first = place[std::size_t(columns.front())];
+    for (std::size_t k = 0; k < columns.size(); ++k)
+      if (place[std::size_t(columns[k])] != first + Index(k))
+        refuse("expected the columns of each tile next to each other (tile_order), got column ", columns[k],
+               " of tile ", tile, " at position ", place[std::size_t(columns[k])]);
+    tiles.push_back({tile, first, Index(columns.size())});
+  }
+  std::sort(tiles.begin(), tiles.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  return tiles;
+}
+
+}  // namespace detail
+
+/// LDLQ: rounds the tiles of `target` (m,n) one after another. For the H = M diag(d) M^T behind `factor`, tr(E H E^T)
+/// is the sum over tiles J of tr((T_J - Q_J) K_J (T_J - Q_J)^T), with P the columns before J and
+///   T_J = W_J + (W_P - Q_P) M_PJ M_JJ^(-1),   K_J = M_JJ diag(d_J) M_JJ^T,
+/// so each tile is rounded to the values nearest to T_J in the metric K_J (for single columns: nearest), and stored.
 ///
 /// Left-looking by blocks: what earlier blocks feed back is one matrix product a block. The same bytes for any number
-/// of threads. @return the decoded matrix (m,n). @pre codec.fit_scales was called. Cost: m n^2
-/// Source: QuIP, arXiv 2307.13304, section 3.1; GPTQ, arXiv 2210.17323, for the blocks.
+/// of threads. @return the decoded matrix (m,n)
+/// @pre codec.fit_scales was called; each tile's columns follow one another in factor.order (tile_order)
+/// Cost: m n^2, and the searches. Source: QuIP, arXiv 2307.13304, section 3.1; QuIP#, arXiv 2402.04396, for tiles;
+/// GPTQ, arXiv 2210.17323, for the blocks.
 inline Matrix round_ldlq(Codec& codec, const Matrix& target, const SymmetricFactor& factor,
                          ColumnScales scales = ColumnScales::keep, int threads = 1) {
   const Index n = target.cols();
   const bool refit = scales == ColumnScales::refit && codec.has_column_scales();
+  const std::vector<detail::PlacedTile> tiles = detail::placed_tiles(codec, factor.order);
   Matrix decoded(target.rows(), n);
-  const auto round_rows = [&](Index i0, Index i1) {
-    const Index height = i1 - i0;
-    Matrix error(height, n);  // columns by position
-    Matrix block(height, std::min(detail::block_cols, n));
-    std::vector<std::uint32_t> codes(static_cast<std::size_t>(height));
-    for (Index p0 = 0; p0 < n; p0 += detail::block_cols) {
-      const Index width = std::min(detail::block_cols, n - p0);
-      for (Index k = 0; k < width; ++k)
-        block.col(k) = target.col(factor.order[std::size_t(p0 + k)]).segment(i0, height);
-      block.leftCols(width).noalias() += error.leftCols(p0) * factor.m.block(0, p0, p0, width);
-      for (Index k = 0; k < width; ++k) {
-        const Index j = factor.order[std::size_t(p0 + k)];
-        if (refit) codec.fit_column(j, block.col(k).data());
-        codec.encode(j, i0, i1, block.col(k).data(), &decoded(i0, j), codes.data());
-        codec.store(j, i0, i1, codes.data());
-        error.col(p0 + k) = target.col(j).segment(i0, height) - decoded.col(j).segment(i0, height);
-        const Index behind = width - k - 1;
-        block.middleCols(k + 1, behind).noalias() +=
-            error.col(p0 + k) * factor.m.row(p0 + k).segment(p0 + k + 1, behind);
-      }
+  Matrix error(target.rows(), n);   // columns by position
+  Matrix wanted(target.rows(), n);  // likewise; feedback at first, then T
+  const auto column_of = [&](Index position) { return factor.order[std::size_t(position)]; };
+  for (std::size_t t0 = 0; t0 < tiles.size();) {
+    const Index p0 = tiles[t0].first;
+    std::size_t t1 = t0;
+    Index p1 = p0;
+    for (; t1 < tiles.size() && p1 < p0 + detail::block_cols; ++t1) p1 = tiles[t1].first + tiles[t1].width;
+    detail::for_row_chunks(codec, threads, [&](Index i0, Index i1) {
+      wanted.block(i0, p0, i1 - i0, p1 - p0).noalias() =
+          error.block(i0, 0, i1 - i0, p0) * factor.m.block(0, p0, p0, p1 - p0);
+    });
+    for (std::size_t t = t0; t < t1; ++t) {
+      const auto [tile, first, width] = tiles[t];
+      const auto within = factor.m.block(first, first, width, width);
+      auto wanted_here = wanted.middleCols(first, width);
+      if (width > 1) wanted_here = within.triangularView<Eigen::Upper>().solve<Eigen::OnTheRight>(wanted_here).eval();
+      for (Index k = 0; k < width; ++k) wanted_here.col(k) += target.col(column_of(first + k));
+      if (refit)
+        for (Index k = 0; k < width; ++k) codec.fit_column(column_of(first + k), wanted_here.col(k).data());
+      const Matrix k = within * factor.d.segment(first, width).asDiagonal() * within.transpose();
+      detail::for_row_chunks(codec, threads, [&](Index i0, Index i1) {
+        const Index height = i1 - i0;
+        const Matrix wanted_rows = wanted_here.middleRows(i0, height);
+        Matrix values(height, width);
+        std::vector<std::uint32_t> codes(static_cast<std::size_t>(height));
+        codec.encode(tile, i0, i1, wanted_rows.data(), values.data(), codes.data(), {k.data()});
+        codec.store(tile, i0, i1, codes.data());
+        for (Index c = 0; c < width; ++c) {
+          const Index j = column_of(first + c);
+          decoded.col(j).segment(i0, height) = values.col(c);
+          error.col(first + c).segment(i0, height) = target.col(j).segment(i0, height) - values.col(c);
+        }
+        const Index behind = p1 - first - width;
+        wanted.block(i0, first + width, height, behind).noalias() +=
+            error.block(i0, first, height, width) * factor.m.block(first, first + width, width, behind);
+      });
     }
-  };
-  if (refit)
-    round_rows(0, target.rows());
-  else
-    detail::for_row_chunks(threads, target.rows(), round_rows);
+    t0 = t1;
+  }
   return decoded;
 }
 
@@ -67,6 +136,8 @@ inline Matrix round_ldlq_two_sided(Codec& codec, const Matrix& target, const Sym
                                    const SymmetricFactor& factor) {
   const Index m = target.rows();
   const Index n = target.cols();
+  if (codec.tiles() != n || codec.row_step() != 1)
+    refuse("expected codes of single weights under a metric on both sides");
   Matrix decoded(m, n);
   Matrix error(m, n);  // columns by position
   Vector residual(m);  // c - q by row position

@@ -31,12 +31,19 @@ class Levels {
 
   /// The code whose value is nearest to x; NaN gives some code.
   std::uint32_t nearest(double x) const noexcept {
-    if (equally_spaced_) {
-      const double position = (x - sorted_[0]) / step_ + 0.5;
-      const double last = double(sorted_.size() - 1);
-      return std::uint32_t(position > 0 ? std::min(position, last) : 0.0);
-    }
+    if (equally_spaced_) return nearest_step(x);
     return order_[std::size_t(std::upper_bound(midpoints_.begin(), midpoints_.end(), x) - midpoints_.begin())];
+  }
+
+  /// nearest() of `count` numbers, and the values of the codes.
+  void nearest(Index count, const double* x, std::uint32_t* codes, double* values) const noexcept {
+    if (equally_spaced_) {
+      for (Index i = 0; i < count; ++i) codes[i] = nearest_step(x[i]);
+      for (Index i = 0; i < count; ++i) values[i] = sorted_[0] + step_ * double(std::int32_t(codes[i]));
+    } else {
+      for (Index i = 0; i < count; ++i) codes[i] = nearest(x[i]);
+      for (Index i = 0; i < count; ++i) values[i] = by_code_[codes[i]];
+    }
   }
 
   /// E[(g - s value(nearest(g / s)))^2] for g ~ N(0,1) at the scale s that makes it least.
@@ -58,6 +65,13 @@ class Levels {
   }
 
  private:
+  /// nearest() for equally spaced values.
+  std::uint32_t nearest_step(double x) const noexcept {
+    const double position = (x - sorted_[0]) / step_ + 0.5;
+    const double last = double(sorted_.size() - 1);
+    return std::uint32_t(std::int32_t(position > 0 ? std::min(position, last) : 0.0));
+  }
+
   double gaussian_distortion_at(double scale) const {
     double sum = 0;
     double weight = 0;

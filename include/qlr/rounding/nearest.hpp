@@ -9,15 +9,20 @@
 
 namespace qlr {
 
-/// Rounds every weight of `target` (m,n) to the nearest value of its group and stores the codes.
+/// Rounds every tile of `target` (m,n) to the nearest values of its groups and stores the codes.
 /// @return the decoded matrix (m,n). @pre codec.fit_scales was called
 inline Matrix round_nearest(Codec& codec, const Matrix& target, int threads = 1) {
   Matrix decoded(target.rows(), target.cols());
-  detail::for_row_chunks(threads, target.rows(), [&](Index i0, Index i1) {
-    std::vector<std::uint32_t> codes(std::size_t(i1 - i0));
-    for (Index j = 0; j < target.cols(); ++j) {
-      codec.encode(j, i0, i1, &target(i0, j), &decoded(i0, j), codes.data());
-      codec.store(j, i0, i1, codes.data());
+  detail::for_row_chunks(codec, threads, [&](Index i0, Index i1) {
+    const Index height = i1 - i0;
+    std::vector<std::uint32_t> codes(static_cast<std::size_t>(height));
+    for (Index tile = 0; tile < codec.tiles(); ++tile) {
+      const std::vector<Index> columns = codec.tile_columns(tile);
+      const Matrix wanted = target(Eigen::seqN(i0, height), columns);
+      Matrix values(height, wanted.cols());
+      codec.encode(tile, i0, i1, wanted.data(), values.data(), codes.data());
+      codec.store(tile, i0, i1, codes.data());
+      decoded(Eigen::seqN(i0, height), columns) = values;
     }
   });
   return decoded;

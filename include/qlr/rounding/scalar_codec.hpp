@@ -1,66 +1,21 @@
 #pragma once
 
-#include <cmath>
-#include <cstring>
-#include <memory>
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "qlr/core/eigen.hpp"
-#include "qlr/core/expect.hpp"
-#include "qlr/format/any.hpp"
-#include "qlr/format/low_rank_factor.hpp"
 #include "qlr/format/owned.hpp"
-#include "qlr/format/q_plus_lr.hpp"
 #include "qlr/format/quantized.hpp"
 #include "qlr/rounding/codec.hpp"
+#include "qlr/rounding/codec_state.hpp"
 #include "qlr/rounding/fit_scale.hpp"
 #include "qlr/rounding/levels.hpp"
 #include "qlr/rounding/store_scales.hpp"
 
-/// Codecs of the library's terms, writing into memory that an Owned layer holds: make_codec.
 namespace qlr {
-
-namespace detail {
-
-/// Copies a term's tensors to consecutive bytes, or back.
-class CopyTensors {
- public:
-  enum class Direction { out, in };
-  CopyTensors(std::vector<std::byte>& bytes, Direction direction) : bytes_(bytes), direction_(direction) {}
-
-  template <class T>
-  void operator()(const TensorInfo& info, const T* data) {
-    const auto size = std::size_t(info.bytes());
-    if (size == 0) return;
-    if (direction_ == Direction::out) bytes_.resize(used_ + size);
-    if (direction_ == Direction::out)
-      std::memcpy(bytes_.data() + used_, data, size);
-    else
-      std::memcpy(writable(data), bytes_.data() + used_, size);
-    used_ += size;
-  }
-
- private:
-  std::vector<std::byte>& bytes_;
-  Direction direction_;
-  std::size_t used_ = 0;
-};
-
-template <class Term>
-std::vector<std::byte> stored_state(Term term) {
-  std::vector<std::byte> bytes;
-  CopyTensors copy(bytes, CopyTensors::Direction::out);
-  term.visit_tensors(copy, "");
-  return bytes;
-}
-
-template <class Term>
-void restore_state(Term term, std::vector<std::byte> bytes) {
-  CopyTensors copy(bytes, CopyTensors::Direction::in);
-  term.visit_tensors(copy, "");
-}
-
-}  // namespace detail
 
 template <class Term>
 class ScalarCodec;
@@ -134,14 +89,25 @@ class ScalarCodec<Quantized<Grid, Grouping, Scale>> final : public Codec {
     }
   }
 
-  void encode(Index j, Index i0, Index i1, const double* target, double* decoded, std::uint32_t* codes) const override {
-    const Index group = term_.col_group(j);
-    for (Index i = i0; i < i1; ++i) {
-      const double scale = scales_(term_.row_group(i), group);
-      const double minimum = Grid::has_minimum ? minima_(term_.row_group(i), group) : 0;
-      const std::uint32_t code = levels().nearest(scale != 0 ? (target[i - i0] - minimum) / scale : 0.0);
-      codes[i - i0] = code;
-      decoded[i - i0] = scale * levels().value(code) + minimum;
+  void encode(Index j, Index i0, Index i1, const double* target, double* decoded, std::uint32_t* codes,
+              const TileMetric& = {}) const override {
+    constexpr Index together = 128;
+    double scale[together];
+    double minimum[together];
+    double x[together];
+    for (Index k = 0; k < i1 - i0; k += together) {
+      const Index count = std::min(together, i1 - i0 - k);
+      load_groups(scales_, i0 + k, j, count, scale);
+      if constexpr (Grid::has_minimum) load_groups(minima_, i0 + k, j, count, minimum);
+      for (Index i = 0; i < count; ++i) {
+        const double offset = Grid::has_minimum ? minimum[i] : 0;
+        x[i] = scale[i] != 0 ? (target[k + i] - offset) / scale[i] : 0.0;
+      }
+      levels().nearest(count, x, codes + k, decoded + k);
+      for (Index i = 0; i < count; ++i) {
+        const double offset = Grid::has_minimum ? minimum[i] : 0;
+        decoded[k + i] = scale[i] * decoded[k + i] + offset;
+      }
     }
   }
 
@@ -176,6 +142,12 @@ class ScalarCodec<Quantized<Grid, Grouping, Scale>> final : public Codec {
     return levels;
   }
 
+  /// Copies the values that the groups of `count` weights of column j have, from row i0 on.
+  void load_groups(const Matrix& by_group, Index i0, Index j, Index count, double* out) const {
+    const double* column = &by_group.coeffRef(0, term_.col_group(j));
+    for (Index i = 0; i < count; ++i) out[i] = column[term_.row_group(i0 + i)];
+  }
+
   /// Takes over the scales of some column groups as they are stored.
   void load_scales(Index c0, Index c1) {
     scales_.conservativeResize(term_.scales().row_groups(), term_.scales().col_groups());
@@ -203,108 +175,6 @@ class ScalarCodec<Quantized<Grid, Grouping, Scale>> final : public Codec {
   Matrix scales_;
   Matrix minima_;
 };
-
-/// Weights stored as floating-point numbers; there is nothing to choose.
-template <class Element, class Grid>
-class DenseCodec final : public Codec {
- public:
-  using Term = Quantized<Grid, PerTensor, NoScale>;
-
-  explicit DenseCodec(const Term& term) : term_(term) {}
-
-  Index rows() const override { return term_.rows(); }
-  Index cols() const override { return term_.cols(); }
-  double distortion() const override { return 0; }
-  void fit_scales(const double*, double) override {}
-  bool has_column_scales() const override { return false; }
-  void fit_column(Index, const double*) override {}
-  Index group_rows() const override { return rows(); }
-  Index group_cols() const override { return cols(); }
-  double stored_ratio(Index, Index, double) const override { return 1; }
-  void rescale(Index, Index, double) override {}
-
-  void encode(Index, Index i0, Index i1, const double* target, double* decoded, std::uint32_t* codes) const override {
-    for (Index i = 0; i < i1 - i0; ++i) {
-      const auto element = Element::encode(float(target[i]));
-      decoded[i] = double(Element::decode(element));
-      if (!std::isfinite(decoded[i]))
-        refuse("expected weights within the range of ", Element::name(), ", got ", target[i]);
-      codes[i] = bits(element);
-    }
-  }
-
-  void store(Index j, Index i0, Index i1, const std::uint32_t* codes) override {
-    std::uint8_t* stored = writable(term_.codes());
-    for (Index i = i0; i < i1; ++i) Term::Codes::set(stored, rows(), cols(), i, j, codes[i - i0]);
-  }
-
-  std::vector<std::byte> state() const override { return detail::stored_state(term_); }
-  void restore(const std::vector<std::byte>& state) override { detail::restore_state(term_, state); }
-
- private:
-  static std::uint32_t bits(Half half) { return half.bits; }
-  static std::uint32_t bits(Bfloat bfloat) { return bfloat.bits; }
-  static std::uint32_t bits(float value) { return float_bits(value); }
-
-  Term term_;
-};
-
-/// What stores nothing decodes to zeros.
-class ZeroCodec final : public Codec {
- public:
-  ZeroCodec(Index rows, Index cols) : rows_(rows), cols_(cols) {}
-
-  Index rows() const override { return rows_; }
-  Index cols() const override { return cols_; }
-  double distortion() const override { return 1; }
-  void fit_scales(const double*, double) override {}
-  bool has_column_scales() const override { return false; }
-  void fit_column(Index, const double*) override {}
-  Index group_rows() const override { return rows(); }
-  Index group_cols() const override { return cols(); }
-  double stored_ratio(Index, Index, double) const override { return 1; }
-  void rescale(Index, Index, double) override {}
-  void encode(Index, Index i0, Index i1, const double*, double* decoded, std::uint32_t* codes) const override {
-    std::fill_n(decoded, i1 - i0, 0.0);
-    std::fill_n(codes, i1 - i0, 0u);
-  }
-  void store(Index, Index, Index, const std::uint32_t*) override {}
-  std::vector<std::byte> state() const override { return {}; }
-  void restore(const std::vector<std::byte>&) override {}
-
- private:
-  Index rows_;
-  Index cols_;
-};
-
-/// The codec of a term in an Owned layer.
-template <class Grid, class Grouping, class Scale>
-std::unique_ptr<Codec> make_codec(const Quantized<Grid, Grouping, Scale>& term) {
-  return std::make_unique<ScalarCodec<Quantized<Grid, Grouping, Scale>>>(term);
-}
-inline std::unique_ptr<Codec> make_codec(const DenseFp16& term) {
-  return std::make_unique<DenseCodec<Fp16, HalfGrid>>(term);
-}
-inline std::unique_ptr<Codec> make_codec(const DenseBf16& term) {
-  return std::make_unique<DenseCodec<Bf16, BfloatGrid>>(term);
-}
-inline std::unique_ptr<Codec> make_codec(const DenseFloat& term) {
-  return std::make_unique<DenseCodec<Float, FloatGrid>>(term);
-}
-inline std::unique_ptr<Codec> make_codec(const NoQ& term) {
-  return std::make_unique<ZeroCodec>(term.rows(), term.cols());
-}
-inline std::unique_ptr<Codec> make_codec(const NoLR& factor) {
-  return std::make_unique<ZeroCodec>(factor.rows(), factor.cols());
-}
-template <class... Terms>
-std::unique_ptr<Codec> make_codec(const Any<Terms...>& term) {
-  return term.visit([](const auto& held) { return make_codec(held); });
-}
-template <Index Rank, class Storage>
-std::unique_ptr<Codec> make_codec(const LowRankFactor<Rank, Storage>& factor) {
-  return make_codec(factor.term());
-}
 
 template <class Grid, class Grouping, class Scale>
 void store_scales(const QuantizedScales<Grid, Grouping, Scale>& scales, const Matrix& wanted, double) {

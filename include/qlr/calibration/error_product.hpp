@@ -1,0 +1,43 @@
+#pragma once
+
+#include <algorithm>
+
+#include "qlr/core/eigen.hpp"
+#include "qlr/core/parallel.hpp"
+
+namespace qlr {
+
+/// Products with H, in which each row is contiguous: a code that changes, changes one row.
+using RowMajorMatrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+
+namespace detail {
+
+/// Calls body(block, first, size) for fixed blocks of [0, count).
+template <class Body>
+void for_blocks(int threads, Index count, Body&& body) {
+  constexpr Index block_size = 512;
+  parallel_for(threads, ceil_divide(count, block_size),
+               [&](Index block) { body(block, block * block_size, std::min(block_size, count - block * block_size)); });
+}
+
+}  // namespace detail
+
+/// E H (m,n) of an error E (m,n), H (n,n). The same bits for any number of threads. Cost: m n^2
+template <class Error, class Metric>
+RowMajorMatrix error_product(const Error& e, const Metric& h, int threads = 1) {
+  RowMajorMatrix product(e.rows(), h.cols());
+  detail::for_blocks(threads, e.rows(), [&](Index, Index i0, Index rows) {
+    product.middleRows(i0, rows).noalias() = e.middleRows(i0, rows) * h;
+  });
+  return product;
+}
+
+/// product += factor L (R H): (m,n) += (m,r)(r,n). Cost: m n r
+inline void add_factors_product(RowMajorMatrix& product, double factor, const Matrix& l, const RowMajorMatrix& rh,
+                                int threads = 1) {
+  detail::for_blocks(threads, product.rows(), [&](Index, Index i0, Index rows) {
+    product.middleRows(i0, rows).noalias() += factor * l.middleRows(i0, rows) * rh;
+  });
+}
+
+}  // namespace qlr

@@ -1,0 +1,292 @@
+#pragma once
+
+#include <chrono>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "qlr/calibration/hessian.hpp"
+#include "qlr/calibration/proxy_loss.hpp"
+#include "qlr/calibration/shrinkage.hpp"
+#include "qlr/calibration/symmetric_factor.hpp"
+#include "qlr/core/eigen.hpp"
+#include "qlr/core/expect.hpp"
+#include "qlr/decomposition/decompose.hpp"
+#include "qlr/decomposition/held_out.hpp"
+#include "qlr/decomposition/report.hpp"
+#include "qlr/factorization/lplr.hpp"
+#include "qlr/format/owned.hpp"
+#include "qlr/rounding/descent.hpp"
+#include "qlr/rounding/ldlq.hpp"
+#include "qlr/rounding/make_codec.hpp"
+#include "qlr/rounding/rates.hpp"
+#include "qlr/rounding/refit_scales.hpp"
+#include "qlr/transform/choose.hpp"
+#include "qlr/transform/fold.hpp"
+
+namespace qlr {
+
+struct BudgetOptions {
+  double bits = 2.5;  ///< a weight, all that is stored
+  /// Type names of layers whose Q is Columns, of which the one with the least expected loss is taken; none: Layer's own.
+  std::vector<std::string> types = {};
+  std::vector<Index> ranks = {0};      ///< of L R, of which likewise one is taken
+  std::optional<double> damping = {};  ///< instead of the shrinkage that held-out inputs ask for
+  int descent_passes = 1;              ///< after LDLQ
+  std::uint64_t seed = 1;              ///< of rotations and simulations
+  int threads = 1;
+  Progress progress = {};
+};
+
+namespace detail {
+
+/// How many segments the Columns in a layer's type name has. @throws std::invalid_argument if there is none
+inline std::size_t count_segments(std::string_view type) {
+  const std::size_t begin = type.find("Columns<");
+  if (begin == std::string_view::npos)
+    refuse("expected a layer whose Q is qlr::Columns to choose rates for, got ", type);
+  int depth = 0;
+  for (std::size_t end = begin; end < type.size(); ++end) {
+    depth += (type[end] == '<') - (type[end] == '>');
+    if (type[end] == '>' && depth == 0) return template_arguments(type.substr(begin, end + 1 - begin)).size();
+  }
+  refuse("expected a closed list of segments, got ", type);
+}
+
+/// A layer type with all that is chosen before the first code.
+struct BudgetPlan {
+  std::string type;
+  Matrix w;  // inner coordinates, as all that follows
+  Matrix h;
+  SymmetricFactor factor;
+  std::vector<Rate> rates;
+  Index rank = 0;
+  Matrix lr;  // what the factors below decode to
+  std::vector<std::byte> l_state;
+  std::vector<std::byte> r_state;
+  ColumnRates columns;
+  Shrinkage shrinkage;
+  std::optional<double> held_out_loss;
+  double expected_loss = 0;
+
+  Extents extents(const std::vector<Index>& counts, Index of_rank) const {
+    Extents result = {std::uint32_t(w.rows()), std::uint32_t(w.cols()), std::uint32_t(of_rank)};
+    for (const Index count : counts) result.push_back(std::uint32_t(count));
+    return result;
+  }
+};
+
+/// Calls work(columns, in, out) with the parts of a layer.
+template <class Layer, class Work>
+void with_columns(const Layer& layer, Work&& work) {
+  with_parts(layer,
+             [&](const auto& q, const auto&, const auto&, const auto& in, const auto& out) { work(q, in, out); });
+}
+
+template <class Layer>
+void choose_transforms(const Layer& layer, const Matrix& w, const Matrix& h, std::uint64_t seed) {
+  with_columns(layer, [&](const auto&, const auto& in, const auto& out) {
+    choose_transform(in, w, h, seed);
+    choose_transform(out, w.transpose(), Matrix::Identity(w.rows(), w.rows()), ~seed);
+  });
+}
+
+/// Factors of W that leave the least for Q: columns count by the inverse of their size, since at the best rates the
+/// logarithms of what is left of them add up.
+inline LowRank factors_before_q(Codec& l, Codec& r, const Matrix& w, std::uint64_t seed, int threads) {
+  Vector weight(w.cols());
+  for (Index j = 0; j < w.cols(); ++j) weight(j) = w.col(j).norm();
+  const double least = 1e-3 * weight.mean();
+  weight = weight.cwiseMax(least > 0 ? least : 1).cwiseInverse();
+  const Matrix metric = weight.asDiagonal();
+  LplrOptions options;
+  options.iterations = 2;
+  options.seed = seed;
+  options.threads = threads;
+  return lplr(l, r, w, metric, symmetric_factor(metric, threads), options);
+}
+
+/// Rates, and a rank, for a layer type in its inner coordinates.
+template <class Layer>
+void plan_rates(BudgetPlan& plan, const BudgetOptions& options) {
+  const std::vector<Index> none(plan.rates.size(), 0);
+  double least = std::numeric_limits<double>::infinity();
+  for (const Index rank : options.ranks) {
+    LowRank lr{Matrix::Zero(plan.w.rows(), rank), Matrix::Zero(rank, plan.w.cols()), 0};
+    std::vector<Index> counts = none;
+    counts.front() = plan.w.cols();
+    const auto prototype = value_or_throw(Owned<Layer>::allocate(plan.type, plan.extents(counts, rank)));
+    std::vector<std::byte> l_state;
+    std::vector<std::byte> r_state;
+    with_parts(*prototype, [&](const auto&, const auto& l, const auto& r, const auto&, const auto&) {
+      const auto l_codec = make_codec(l);
+      const auto r_codec = make_codec(r);
+      if (rank > 0) lr = factors_before_q(*l_codec, *r_codec, plan.w, options.seed, options.threads);
+      l_state = l_codec->state();
+      r_state = r_codec->state();
+    });
+    const auto stored_bits = [&](const std::vector<Index>& wanted) {
+      return value_or_throw(qlr::shape_layer<Layer>(plan.type, plan.extents(wanted, rank))).bits_per_weight();
+    };
+    const Matrix product = lr.l * lr.r;
+    ColumnRates columns =
+        choose_rates(plan.w - product, plan.factor, plan.rates, options.bits, stored_bits, options.seed);
+    if (const double bits = stored_bits(columns.counts); bits > options.bits) {
+      if (rank == options.ranks.back() && plan.columns.counts.empty())
+        refuse("expected at least ", bits, " bits a weight for a matrix of shape (", plan.w.rows(), ",", plan.w.cols(),
+               "), got ", options.bits);
+      continue;
+    }
+    if (!(columns.loss < least)) continue;
+    least = columns.loss;
+    plan.rank = rank;
+    plan.lr = product;
+    plan.l_state = std::move(l_state);
+    plan.r_state = std::move(r_state);
+    plan.columns = std::move(columns);
+  }
+}
+
+template <class Layer>
+BudgetPlan plan_budget(const std::string& type, const Matrix& w, const std::vector<Matrix>& folds, const Matrix& h,
+                       const BudgetOptions& options) {
+  constexpr Shrinkage unknown = {0, 1e-2};
+  BudgetPlan plan;
+  plan.type = type;
+  std::vector<Index> counts(count_segments(type), 0);
+  counts.front() = w.cols();
+  plan.w = w;
+  const auto prototype = value_or_throw(Owned<Layer>::allocate(type, plan.extents(counts, 0)));
+  choose_transforms(*prototype, w, h, options.seed);
+  with_columns(*prototype, [&](const auto& q, const auto& in, const auto& out) {
+    plan.rates = segment_rates(q);
+    plan.w = fold_weight(w, in, out, options.threads);
+    plan.h = fold_hessian(h, in, options.threads);
+    plan.shrinkage = options.damping ? Shrinkage{0, *options.damping} : unknown;
+    if (folds.size() < 2) return;
+    const HeldOutChoice choice = choose_shrinkage(plan.w, fold_hessian(folds[0], in, options.threads),
+                                                  fold_hessian(folds[1], in, options.threads), plan.rates, options.bits,
+                                                  options.seed, options.threads);
+    plan.held_out_loss = choice.loss;
+    if (!options.damping) plan.shrinkage = choice.shrinkage;
+  });
+  plan.h = shrunk(plan.h, plan.shrinkage);
+  plan.factor = pivoted_symmetric_factor(plan.h, options.threads);
+  plan_rates<Layer>(plan, options);
+  plan.expected_loss =
+      plan.held_out_loss.value_or(relative_error(plan.columns.loss, proxy_loss(plan.w, plan.h, options.threads)));
+  return plan;
+}
+
+template <class Term>
+void store_segments(const Term&, const std::vector<int>&) {}
+template <class... Qs>
+void store_segments(const Columns<Qs...>& term, const std::vector<int>& segment) {
+  std::uint8_t* stored = writable(term.segments());
+  for (Index j = 0; j < term.cols(); ++j)
+    stored[j / 2] = std::uint8_t(stored[j / 2] | segment[std::size_t(j)] << 4 * (j % 2));
+}
+template <class... Terms>
+void store_segments(const Any<Terms...>& term, const std::vector<int>& segment) {
+  term.visit([&](const auto& held) { store_segments(held, segment); });
+}
+/// LDLQ and descent of Q; leaves the best iterate stored. Reported losses are those under `h`, not shrunk.
+inline void round_columns(Codec& codec, const BudgetPlan& plan, const Matrix& h, const BudgetOptions& options,
+                          StageClock& clock, std::vector<ReportedStep>& steps) {
+  const Matrix target = plan.w - plan.lr;
+  const double total = proxy_loss(plan.w, h, options.threads);
+  double best = std::numeric_limits<double>::infinity();
+  std::vector<std::byte> best_state;
+  const auto finish_step = [&](std::string step, const Matrix& q) {
+    const double loss = clock.time("loss", [&] { return proxy_loss(target - q, h, options.threads); });
+    steps.push_back({std::move(step), relative_error(loss, total)});
+    if (options.progress) options.progress(steps.back(), int(steps.size()), 1 + options.descent_passes);
+    if (!(loss < best)) return;
+    best = loss;
+    best_state = codec.state();
+  };
+  codec.fit_scales(target.data(), 1);
+  Matrix q = clock.time("LDLQ", [&] {
+    const SymmetricFactor factor = symmetric_factor(plan.h, tile_order(codec, plan.factor.order), options.threads);
+    Matrix rounded = round_ldlq(codec, target, factor, ColumnScales::refit, options.threads);
+    refit_scales(codec, target, plan.h, rounded);
+    return rounded;
+  });
+  finish_step("LDLQ", q);
+  for (int pass = 1; pass <= options.descent_passes; ++pass) {
+    clock.time("descent", [&] {
+      descend(codec, target, plan.h, q, 1, options.threads);
+      refit_scales(codec, target, plan.h, q);
+    });
+    finish_step("descent " + std::to_string(pass), q);
+  }
+  codec.restore(best_state);
+}
+
+}  // namespace detail
+
+/// Compresses a trained weight to at most `bits` a weight: a layer whose Q is Columns gets a rate for every column by
+/// reverse water-filling, is rounded by LDLQ in pivoted order and improved by descent; which of options.types, and how
+/// far the Hessian is shrunk, is chosen by the loss expected on held-out inputs.
+///
+/// W (m,n). folds: Hessians of parts of the inputs (split_hessians); with a single one nothing can be held out, and the
+/// damping is .01. Rows have to be alike for a rate to fit all of a column: Out is a rotation.
+/// @post report.bits_per_weight <= options.bits
+/// @throws std::invalid_argument if a shape or an option makes no sense, a value is not finite, or bits are too few
+template <class Layer>
+Decomposition<Layer> decompose_to_bits(const Matrix& w, const std::vector<Hessian>& folds,
+                                       const BudgetOptions& options = {}) {
+  const auto begin = std::chrono::steady_clock::now();
+  if (folds.empty()) refuse("expected at least one Hessian, got none");
+  expect_threads(options.threads);
+  detail::expect_weight(w, folds.front().size());
+  if (!(std::isfinite(options.bits) && options.bits > 0))
+    refuse("expected more than 0 bits a weight, got ", options.bits);
+  if (options.damping && !(std::isfinite(*options.damping) && *options.damping > 0))
+    refuse("expected a damping above 0, got ", *options.damping);
+  Report report;
+  StageClock clock(report.stages);
+  Hessian all = folds.front();
+  for (std::size_t k = 1; k < folds.size(); ++k) all.merge(folds[k]);
+  const Matrix h = all.matrix();
+
+  detail::BudgetPlan plan;
+  clock.time("plan", [&] {
+    std::vector<Matrix> of_folds;
+    for (const Hessian& fold : folds) of_folds.push_back(fold.matrix());
+    const std::vector<std::string> types =
+        options.types.empty() ? std::vector<std::string>{Layer().type_name()} : options.types;
+    for (const std::string& type : types) {
+      detail::BudgetPlan candidate = detail::plan_budget<Layer>(type, w, of_folds, h, options);
+      if (plan.type.empty() || candidate.expected_loss < plan.expected_loss) plan = std::move(candidate);
+    }
+  });
+  report.shrinkage = plan.shrinkage;
+  report.held_out_loss = plan.held_out_loss;
+
+  auto layer = value_or_throw(Owned<Layer>::allocate(plan.type, plan.extents(plan.columns.counts, plan.rank)));
+  detail::choose_transforms(*layer, w, h, options.seed);
+  detail::with_parts(*layer, [&](const auto& q, const auto& l, const auto& r, const auto& in, const auto&) {
+    detail::store_segments(q, plan.columns.segment);
+    make_codec(l)->restore(plan.l_state);
+    make_codec(r)->restore(plan.r_state);
+    detail::round_columns(*make_codec(q), plan, fold_hessian(h, in, options.threads), options, clock,
+                          report.iterations);
+  });
+  clock.time("loss", [&] {
+    const Matrix what = detail::decoded(*layer);
+    report.relative_proxy_loss = relative_proxy_loss(w, what, h, options.threads);
+    report.relative_frobenius_error = relative_frobenius_error(w, what);
+  });
+  report.bits_per_weight = layer->bits_per_weight();
+  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  return {std::move(layer), std::move(report)};
+}
+
+}  // namespace qlr

@@ -1,0 +1,90 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <vector>
+
+#include "qlr/calibration/hessian.hpp"
+#include "qlr/calibration/proxy_loss.hpp"
+#include "qlr/calibration/shrinkage.hpp"
+#include "qlr/calibration/symmetric_factor.hpp"
+#include "qlr/core/eigen.hpp"
+#include "qlr/core/expect.hpp"
+#include "qlr/core/view.hpp"
+#include "qlr/rounding/rates.hpp"
+
+namespace qlr {
+
+/// Two Hessians of alternate blocks of 50 rows of the inputs (tokens,n), so that each can be held against the other;
+/// one of all rows, if there are no more than 50.
+/// @throws std::invalid_argument as Hessian::add does, or if there is no row
+inline std::vector<Hessian> split_hessians(MatrixView<const float> inputs, int threads = 1) {
+  constexpr Index block = 50;
+  if (inputs.rows < 1) refuse("expected at least one row of inputs, got none");
+  std::vector<Hessian> folds(inputs.rows > block ? 2 : 1, Hessian(inputs.cols));
+  for (std::size_t fold = 0; fold < folds.size(); ++fold) {
+    // few large batches are cheaper than many small ones
+    std::vector<Index> rows;
+    for (Index i = 0; i < inputs.rows; ++i)
+      if (std::size_t(i / block) % folds.size() == fold) rows.push_back(i);
+    constexpr std::size_t batch = 1024;
+    for (std::size_t first = 0; first < rows.size(); first += batch) {
+      const std::size_t count = std::min(batch, rows.size() - first);
+      RowMajorMatrixF gathered(Index(count), inputs.cols);
+      for (std::size_t k = 0; k < count; ++k)
+        std::copy_n(inputs.row(rows[first + k]), inputs.cols, gathered.row(Index(k)).data());
+      folds[fold].add({gathered.data(), gathered.rows(), gathered.cols()}, threads);
+    }
+  }
+  return folds;
+}
+
+/// What was chosen on held-out inputs, and the relative proxy loss that was expected there.
+struct HeldOutChoice {
+  Shrinkage shrinkage;
+  double loss = 0;
+};
+
+/// Chooses how far to shrink the Hessian of all inputs: for each candidate, LDLQ at the best rates for `bits` a weight is
+/// simulated on one half's Hessian and its loss taken on the other's, both ways; twice the tokens want half the
+/// shrinkage.
+///
+/// W (m,n), rows alike (rotated); first and second (n,n) are the halves' Hessians. Cost: some 8 Cholesky factorizations
+inline HeldOutChoice choose_shrinkage(const Matrix& w, const Matrix& first, const Matrix& second,
+                                      const std::vector<Rate>& rates, double bits, std::uint64_t seed,
+                                      int threads = 1) {
+  constexpr double damping_share = 0.1;
+  const auto loss_on_other = [&](const Shrinkage& shrinkage, const Matrix& seen, const Matrix& other) {
+    const ColumnRates chosen = choose_rates(w, pivoted_symmetric_factor(shrunk(seen, shrinkage), threads), rates, bits,
+                                            bits_of_rates(rates, w.rows()), seed);
+    return relative_error(proxy_loss(chosen.sample_error, other, threads),
+                          proxy_loss(w(chosen.sample, Eigen::all), other, threads));
+  };
+  const auto shrinkage_of = [](int step) {
+    const double diagonal = 0.64 * std::exp2(-step);
+    return Shrinkage{diagonal, damping_share * diagonal};
+  };
+  const auto loss_at = [&](int step) {
+    const Shrinkage candidate = shrinkage_of(step);
+    return std::sqrt(loss_on_other(candidate, first, second) * loss_on_other(candidate, second, first));
+  };
+  // the loss falls and rises again: walk down from the middle
+  constexpr int middle = 2;
+  constexpr int last = 9;
+  int best = middle;
+  double least = loss_at(middle);
+  for (const int direction : {1, -1}) {
+    for (int step = middle + direction; step >= 0 && step <= last; step += direction) {
+      const double loss = loss_at(step);
+      if (!(loss < least)) break;
+      least = loss;
+      best = step;
+    }
+    if (best != middle) break;
+  }
+  const Shrinkage of_half = shrinkage_of(best);
+  return {{0.5 * of_half.diagonal, 0.5 * of_half.damping}, least};
+}
+
+}  // namespace qlr
