@@ -77,6 +77,41 @@ TEST_CASE("the same bytes for any number of threads, others for another seed") {
   CHECK(bytes(options) != one);
 }
 
+TEST_CASE("products that are carried along give what products computed anew give") {
+  const Matrix w = random_matrix(150, 70, 1);
+  const Hessian h = Hessian::from_matrix(random_hessian(70, 90, 2));
+  DecomposeOptions options;
+  options.rank = 5;
+  options.iterations = 2;
+  const auto carried = decompose<Layer>(w, h, options).report;
+  DecomposeOptions anew = options;
+  anew.q_step = [&](Codec& codec, const Matrix& target, const Matrix& metric, Matrix& q) {
+    round_then_descend(codec, target, metric, q, options);
+  };
+  anew.lr_step = [&](Codec& l, Codec& r, const Matrix& target, const Matrix& metric, LowRank& lr) {
+    refit_factors(l, r, target, metric, lr, options);
+    CHECK(lr.loss == doctest::Approx(proxy_loss(target - lr.l * lr.r, metric)).epsilon(1e-9));
+  };
+  const auto computed = decompose<Layer>(w, h, anew).report;
+  REQUIRE(carried.iterations.size() == computed.iterations.size());
+  for (std::size_t k = 0; k < carried.iterations.size(); ++k)
+    CHECK(carried.iterations[k].loss == doctest::Approx(computed.iterations[k].loss).epsilon(1e-9));
+}
+
+TEST_CASE("the loss is that of the factors and Q, and does not rise from half step to half step") {
+  const Matrix w = random_matrix(80, 64, 1) * (Matrix::Identity(64, 64) + 0.2 * random_matrix(64, 64, 2));
+  const Hessian h = Hessian::from_matrix(random_hessian(64, 300, 3));
+  DecomposeOptions options;
+  options.rank = 6;
+  options.iterations = 12;
+  options.damping = 1e-9;  // descent lowers the damped loss, and the reported one is not
+  const auto [layer, report] = decompose<Layer>(w, h, options);
+  for (std::size_t k = 1; k < report.iterations.size(); ++k)
+    CHECK(report.iterations[k].loss <= report.iterations[k - 1].loss * (1 + 1e-9));
+  CHECK(report.iterations.back().loss ==
+        doctest::Approx(relative_loss_by_loops(w, decode(*layer), h.matrix())).epsilon(1e-5));
+}
+
 TEST_CASE("each part earns its place") {
   const Matrix w = random_matrix(64, 48, 1) * (Matrix::Identity(48, 48) + 0.2 * random_matrix(48, 48, 2));
   const Hessian h = Hessian::from_matrix(random_hessian(48, 300, 3));
