@@ -15,9 +15,10 @@ struct TrellisWindow {
   static constexpr int bits = 16;
   static constexpr int count = 1 << bits;
 
-  /// Sixteen levels in the order of the quantiles of a normal distribution; trained, in units of 1/32 of its deviation.
-  static constexpr std::array<std::int8_t, 16> quantiles = {-66, -46, -35, -27, -21, -15, -9, -3,
-                                                            3,   9,   15,  21,  27,  35,  46, 66};
+  /// Sixteen levels in the order of the quantiles of a normal distribution; trained on
+  /// Gaussian weights at 2 bits.
+  static constexpr std::array<std::int8_t, 16> quantiles = {-69, -46, -36, -27, -21, -14, -8, -3,
+                                                            3,   8,   14,  21,  27,  36,  46, 69};
 
   static constexpr std::uint32_t multiplier = 0x9E3779B1u;
   static constexpr int shift = 13;
