@@ -67,7 +67,7 @@ inline void expect_options(const CalderaOptions& options) {
 
 namespace detail {
 
-inline constexpr int later_q_passes = 2;
+inline constexpr int later_q_passes = 8;
 
 }  // namespace detail
 
@@ -112,7 +112,7 @@ inline void refit_l(Codec& codec, const Matrix& ahr, const Matrix& gram, Matrix&
 /// refit_factors with A H (m,n), A the target, and R H (r,n) at hand; R H is kept up to date.
 inline void improve_factors(Codec& l_codec, Codec& r_codec, const RowMajorMatrix& ah, const Matrix& h, LowRank& lr,
                             RowMajorMatrix& rh, int threads) {
-  constexpr int r_passes = 2;
+  constexpr int r_passes = 6;
   const Matrix rt = lr.r.transpose();
   refit_l(l_codec, error_product(ah, rt, threads), rh * rt, lr.l, threads);
   const Matrix lt = lr.l.transpose();
@@ -206,14 +206,15 @@ struct Iterate {
 /// tr(E H E^T) of E = W - Q - L R for the H that is not damped, from E (H + damping I). Cost: m n r
 inline double loss_from_gradient(const Matrix& w, const Matrix& q, const Matrix& l, const Matrix& r,
                                  const RowMajorMatrix& gradient, double damping, int threads) {
-  constexpr Index cols = 64;  // few enough that rows and columns of a tile stay in the cache
+  constexpr Index together = 8;  // rows of a tile: lines of both its row-major and its column-major side are read once
+  constexpr Index cols = 64;
   Vector partial = Vector::Zero(w.rows());
   for_blocks(threads, w.rows(), [&](Index block, Index i0, Index rows) {
     Matrix error = w.middleRows(i0, rows) - q.middleRows(i0, rows);
     error.noalias() -= l.middleRows(i0, rows) * r;
-    for (Index i = 0; i < rows; i += cols)
+    for (Index i = 0; i < rows; i += together)
       for (Index j = 0; j < w.cols(); j += cols) {
-        const Index height = std::min(cols, rows - i);
+        const Index height = std::min(together, rows - i);
         const Index width = std::min(cols, w.cols() - j);
         const Matrix tile = gradient.block(i0 + i, j, height, width);
         partial(block) += tile.cwiseProduct(error.block(i, j, height, width)).sum();
