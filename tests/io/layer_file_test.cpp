@@ -13,6 +13,7 @@
 #include "qlr/format/any.hpp"
 #include "qlr/format/q_plus_lr.hpp"
 #include "qlr/format/transformed.hpp"
+#include "qlr/format/trellis.hpp"
 #include "temporary_directory.hpp"
 
 namespace layer_file_test {
@@ -27,6 +28,9 @@ using Grouped = Transformed<QplusLR<Quantizer<3, PerGroup<8>, UniformAsymmetric,
                             Compose<Diagonal, Permutation>, Permutation>;
 using Nested = QplusLR<Quantizer<4, PerGroup<16>, NormalFloat, Quantizer<8, PerGroup<64>, UniformAsymmetric, Float>>>;
 using Trits = QplusLR<Quantizer<2, PerBlock<3, 7>, Ternary, Float>, LowRankFactor<2, Bf16>, LowRankFactor<2, Float>>;
+using Trellised = QplusLR<Quantizer<2, PerColumn, Trellis, Log8>, L, R>;
+using Mixed = QplusLR<Columns<NoQ, Quantizer<1, PerColumn, Trellis, Log8>, Quantizer<2, PerColumn, Trellis, Log8>,
+                              Quantizer<4, PerColumn>, DenseFp16>>;
 
 std::string read_bytes(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
@@ -77,6 +81,11 @@ TEST_CASE("what is saved is what is mapped") {
   check_round_trip<Grouped>({33, 20, 5});
   check_round_trip<Nested>({65, 70, 0});
   check_round_trip<Trits>({10, 23, 2});
+  check_round_trip<Trellised>({300, 9, 4});
+  check_round_trip<Trellised>({1, 1, 1});
+  check_round_trip<Mixed>({70, 23, 0, 3, 5, 9, 4, 2});
+  check_round_trip<Mixed>({65, 1, 0, 0, 0, 1, 0, 0});
+  check_round_trip<Mixed>({65, 0, 0, 0, 0, 0, 0, 0});
 }
 
 // Files of version 1 stay readable for ever, and with the same values: a red golden means that files in the world
@@ -103,6 +112,8 @@ TEST_CASE("golden: files of version 1") {
   check_golden<Grouped>("version1_grouped.safetensors", {33, 20, 5});
   check_golden<Nested>("version1_nested.safetensors", {65, 70, 0});
   check_golden<Trits>("version1_trits.safetensors", {10, 23, 2});
+  check_golden<Trellised>("version1_trellis.safetensors", {300, 9, 4});
+  check_golden<Mixed>("version1_columns.safetensors", {70, 23, 0, 3, 5, 9, 4, 2});
 }
 
 /// A file of the layer with one piece of its header replaced by another of the same length.
@@ -155,6 +166,42 @@ TEST_CASE("every extent that lies is refused") {
     }
 }
 
+TEST_CASE("a file that lies about its columns is refused by a sentence") {
+  const TemporaryDirectory directory;
+  const std::string path = directory.file("layer.safetensors");
+  const auto layer = test::filled<Mixed>({70, 23, 0, 3, 5, 9, 4, 2}, 3, test::floating_codes);
+  REQUIRE(save_layer(path, *layer).ok());
+  const std::string good = read_bytes(path);
+  const auto refusal = [&](const std::string& from, const std::string& to) {
+    std::string bytes = good;
+    const std::size_t at = bytes.find(from);
+    REQUIRE(at != std::string::npos);
+    bytes.replace(at, to.size(), to);
+    write_bytes(path, bytes);
+    const auto mapped = Mapped<Mixed>::load(path);
+    return mapped.ok() ? "none" : mapped.error().message;
+  };
+  const auto* stored = reinterpret_cast<const char*>(layer->q().segments());
+  const std::string segments(stored, stored + 12);
+  std::string changed = segments;
+  changed[5] = char(0xf1);
+  CHECK(refusal(segments, changed) == path + ": expected segments from 0 to 4, got 15 for column 11");
+  changed = segments;
+  changed[11] = char(changed[11] | 0x20);
+  CHECK(refusal(segments, changed) == path + ": expected zero bits behind the last column's segment");
+  CHECK(refusal(segments, std::string(12, '\0')) == path + ": expected 3 columns in segment 0, got 23");
+
+  const std::uint32_t widths[] = {3, 5, 9, 4, 2}, others[] = {4, 4, 9, 4, 2}, more[] = {3, 5, 9, 4, 3};
+  const std::string extents(reinterpret_cast<const char*>(widths), sizeof widths);
+  CHECK(refusal(extents, {reinterpret_cast<const char*>(others), sizeof others}) ==
+        path + ": expected q.1.scale as U8 [4], got U8 [5]");
+  CHECK(refusal(extents, {reinterpret_cast<const char*>(more), sizeof more}) ==
+        path + ": expected segments of 23 columns together, got 24");
+  CHECK(refusal("q.segments", "q.segmentz") == path + ": expected a tensor q.segments, got none of that name");
+  CHECK(refusal("<NoQ,", "<No0,").find(path + ": expected QplusLR<Columns<NoQ,") == 0);
+  CHECK(refusal("TrellisStep<8,4>", "TrellisStep<8,2>").find(path + ": expected QplusLR<Columns<NoQ,") == 0);
+}
+
 TEST_CASE("a truncated file is refused at every length") {
   const TemporaryDirectory directory;
   const std::string path = directory.file("layer.safetensors");
@@ -167,11 +214,13 @@ TEST_CASE("a truncated file is refused at every length") {
   }
 }
 
-TEST_CASE("mutated files are refused or are layers, and nothing worse") {
+template <class Layer>
+void check_mutations(const Extents& extents) {
   const TemporaryDirectory directory;
   const std::string path = directory.file("layer.safetensors");
-  using Flexible = Any<Rotated, Grouped, Nested>;
-  REQUIRE(save_layer(path, *test::filled<Grouped>({9, 12, 5}, 3, test::floating_codes)).ok());
+  using Flexible = Any<Rotated, Grouped, Nested, Mixed>;
+  const auto layer = test::filled<Layer>(extents, 3, test::floating_codes);
+  REQUIRE(save_layer(path, *layer).ok());
   const std::string good = read_bytes(path);
   Random random(1);
   int readable = 0;
@@ -183,10 +232,15 @@ TEST_CASE("mutated files are refused or are layers, and nothing worse") {
     const auto mapped = Mapped<Flexible>::load(path);
     if (!mapped.ok()) continue;
     ++readable;
-    CHECK(decoded(**mapped).size() == 9 * 12);
+    CHECK(Index(decoded(**mapped).size()) == layer->rows() * layer->cols());
   }
   CHECK(readable > 0);
   CHECK(readable < 2000);
+}
+
+TEST_CASE("mutated files are refused or are layers, and nothing worse") {
+  check_mutations<Grouped>({9, 12, 5});
+  check_mutations<Mixed>({9, 12, 0, 2, 3, 4, 2, 1});
 }
 
 TEST_CASE("saving to where nothing can be written leaves nothing") {

@@ -38,6 +38,18 @@ void add_magnitude(const Quantized<Grid, Grouping, Scale>& term, const std::vect
 
 inline void add_magnitude(const NoQ&, const std::vector<double>&, std::vector<double>&) {}
 
+template <class... Qs>
+void add_magnitude(const Columns<Qs...>& term, const std::vector<double>& x, std::vector<double>& y) {
+  int number = 0;
+  term.for_each_segment([&](const auto& stored) {
+    std::vector<double> of_segment;
+    for (Index j = 0; j < term.cols(); ++j)
+      if (term.segment(j) == number) of_segment.push_back(x[std::size_t(j)]);
+    add_magnitude(stored, of_segment, y);
+    ++number;
+  });
+}
+
 template <class... Terms>
 void add_magnitude(const Any<Terms...>& term, const std::vector<double>& x, std::vector<double>& y) {
   term.visit([&](const auto& held) { add_magnitude(held, x, y); });

@@ -10,6 +10,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "../format/deal_columns.hpp"
 #include "qlr/core/random.hpp"
 #include "qlr/format/owned.hpp"
 #include "qlr/kernel/reference.hpp"
@@ -95,6 +96,11 @@ class FillCodes {
   template <class... Types>
   void operator()(const Any<Types...>& any) {
     any.visit(*this);
+  }
+  template <class... Qs>
+  void operator()(const Columns<Qs...>& term) {
+    DealColumns{random_()}(term);
+    term.for_each_segment(*this);
   }
   void operator()(const NoQ&) {}
   void operator()(const NoLR&) {}

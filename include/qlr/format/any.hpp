@@ -35,6 +35,7 @@ class Any : public LayerOperations<Any<Types...>> {
   static constexpr Index static_rank = Dynamic;
   static constexpr bool is_transformed = (detail::is_transformed<Types> || ...);
   static constexpr bool is_orthogonal = (detail::is_orthogonal<Types> && ...);
+  static constexpr bool has_segments = (detail::has_segments<Types> || ...);
 
   std::string type_name() const {
     return visit([](const auto& held) -> std::string { return held.type_name(); });

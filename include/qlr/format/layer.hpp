@@ -113,6 +113,11 @@ inline constexpr bool is_transformed = false;
 template <class Layer>
 inline constexpr bool is_transformed<Layer, std::void_t<decltype(Layer::is_transformed)>> = Layer::is_transformed;
 
+template <class Term, class = void>
+inline constexpr bool has_segments = false;
+template <class Term>
+inline constexpr bool has_segments<Term, std::void_t<decltype(Term::has_segments)>> = Term::has_segments;
+
 template <class Layer>
 Result<Layer> shape_layer(std::string_view type, ExtentReader extents) {
   if (!Layer::accepts(type)) return Error{"expected " + Layer::expected_type() + ", got " + std::string(type)};

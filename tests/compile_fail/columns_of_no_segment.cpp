@@ -1,0 +1,5 @@
+// expect: qlr::Columns<Qs...>: there are 1 to 16 segments
+// standard: 17
+#include "qlr/format/columns.hpp"
+
+qlr::Columns<> q;
