@@ -100,7 +100,11 @@ class TileCodec<Quantized<Grid, Grouping, Scale>> final : public Codec {
       std::copy(old.begin(), old.end(), codes);
     }
     const auto scaled_k = scaled_metric(k, tile);
-    Search::search(height, scaled.data(), scaled_k.data(), codes, metric.improve);
+    // a last cycle that is not whole is searched alone: with others before it, it would be cut elsewhere
+    const Index whole = height - height % row_step();
+    if (whole > 0) Search::search(whole, scaled.data(), scaled_k.data(), codes, metric.improve);
+    if (whole < height)
+      Search::search(height - whole, scaled.data() + whole * tile_cols, scaled_k.data(), codes + whole, metric.improve);
     decode(tile, i0, height, codes, decoded);
     if (metric.improve) keep_better(tile, i0, height, target, k, old, codes, decoded);
   }
