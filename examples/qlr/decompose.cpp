@@ -105,7 +105,7 @@ Problem read_problem(const Settings& settings) {
 namespace {
 
 qlr::Decomposition<Layer> at_column_rates(const Settings& settings, const qlr::Matrix& w,
-                                          const std::vector<qlr::Hessian>& folds, const qlr::Progress& progress) {
+                                          std::vector<qlr::Hessian> folds, const qlr::Progress& progress) {
   qlr::BudgetOptions options;
   options.bits = *settings.bits;
   options.types = {column_rates_type(settings)};
@@ -116,11 +116,11 @@ qlr::Decomposition<Layer> at_column_rates(const Settings& settings, const qlr::M
   options.seed = settings.seed;
   options.threads = settings.threads;
   options.progress = progress;
-  return qlr::decompose_to_bits<Layer>(w, folds, options);
+  return qlr::decompose_to_bits<Layer>(w, std::move(folds), options);
 }
 
 qlr::Decomposition<Layer> at_one_rate(const Settings& settings, const LayerChoice& choice, const qlr::Matrix& w,
-                                      const std::vector<qlr::Hessian>& folds, const qlr::Progress& progress) {
+                                      std::vector<qlr::Hessian> folds, const qlr::Progress& progress) {
   qlr::DecomposeOptions options;
   options.type = choice.type;
   options.rank = choice.rank;
@@ -129,9 +129,8 @@ qlr::Decomposition<Layer> at_one_rate(const Settings& settings, const LayerChoic
   options.seed = settings.seed;
   options.threads = settings.threads;
   options.progress = progress;
-  qlr::Hessian hessian = folds.front();
-  for (std::size_t k = 1; k < folds.size(); ++k) hessian.merge(folds[k]);
-  return qlr::decompose<Layer>(w, hessian, options);
+  for (std::size_t k = 1; k < folds.size(); ++k) folds.front().merge(folds[k]);
+  return qlr::decompose<Layer>(w, folds.front(), options);
 }
 
 }  // namespace
@@ -145,12 +144,12 @@ std::string decompose(const Settings& settings) {
   if (!settings.has_column_rates()) choice = choose_layer(settings, problem.w.rows(), problem.w.cols());
 
   std::vector<qlr::ReportedStage> stages;
-  const std::vector<qlr::Hessian> folds = qlr::StageClock(stages).time("Hessian", problem.calibrate);
+  std::vector<qlr::Hessian> folds = qlr::StageClock(stages).time("Hessian", problem.calibrate);
   const auto run = [&] {
     ProgressLine line;
     const auto progress = [&](const qlr::ReportedStep& step, int done, int of) { line.show(step, done, of); };
-    return settings.has_column_rates() ? at_column_rates(settings, problem.w, folds, progress)
-                                       : at_one_rate(settings, choice, problem.w, folds, progress);
+    return settings.has_column_rates() ? at_column_rates(settings, problem.w, std::move(folds), progress)
+                                       : at_one_rate(settings, choice, problem.w, std::move(folds), progress);
   };
   auto [layer, report] = run();
   report.seconds += stages.front().seconds;

@@ -78,12 +78,13 @@ class Hessian {
   Index tokens() const noexcept { return tokens_; }
 
   /// H, exactly symmetric. @throws std::invalid_argument if no token was added
-  Matrix matrix() const {
+  Matrix matrix() const& { return Hessian(*this).matrix(); }
+  /// The same without a copy.
+  Matrix matrix() && {
     if (tokens_ == 0) refuse("expected at least one row of inputs, got none");
-    Matrix h(size(), size());
-    h.triangularView<Eigen::Lower>() = sum_ / double(tokens_);
-    h.triangularView<Eigen::StrictlyUpper>() = h.transpose();
-    return h;
+    sum_ /= double(tokens_);
+    sum_.triangularView<Eigen::StrictlyUpper>() = sum_.transpose();
+    return std::move(sum_);
   }
 
  private:

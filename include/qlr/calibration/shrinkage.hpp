@@ -1,7 +1,10 @@
 #pragma once
 
+#include <utility>
+
 #include "qlr/calibration/damping.hpp"
 #include "qlr/core/eigen.hpp"
+#include "qlr/core/expect.hpp"
 
 namespace qlr {
 
@@ -14,14 +17,14 @@ struct Shrinkage {
   double damping = 1e-2;  ///< as in damped()
 };
 
-/// H (n,n) shrunk. @throws std::invalid_argument as damped() does
-inline Matrix shrunk(const Matrix& h, const Shrinkage& shrinkage) {
-  Matrix result = damped(h, shrinkage.damping);
+/// H (n,n) shrunk; H = 0 says nothing of the inputs and gives I. @throws std::invalid_argument as damped() does
+inline Matrix shrunk(Matrix h, const Shrinkage& shrinkage) {
+  if (!(shrinkage.diagonal >= 0 && shrinkage.diagonal <= 1))
+    refuse("expected a shrinkage to the diagonal of 0 to 1, got ", shrinkage.diagonal);
   const Vector diagonal = h.diagonal();
-  if ((h.array() == 0).all()) return result;
-  result -= shrinkage.diagonal * h;
-  result.diagonal() += shrinkage.diagonal * diagonal;
-  return result;
+  h *= 1 - shrinkage.diagonal;
+  h.diagonal() = diagonal;
+  return damped(std::move(h), shrinkage.damping);
 }
 
 }  // namespace qlr

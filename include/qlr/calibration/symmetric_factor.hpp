@@ -138,13 +138,12 @@ inline SymmetricFactor symmetric_factor(const Matrix& h, int threads = 1) {
 ///
 /// @pre H is symmetric @post d does not fall from position to position, but for rounding; the same bits for any number
 /// of threads. @throws std::invalid_argument as symmetric_factor does. Cost: n^3 / 3
-inline SymmetricFactor pivoted_symmetric_factor(const Matrix& h, int threads = 1) {
+inline SymmetricFactor pivoted_symmetric_factor(Matrix h, int threads = 1) {
   detail::expect_square_hessian(h, threads);
   std::vector<Index> columns(std::size_t(h.rows()));
   std::iota(columns.begin(), columns.end(), Index(0));
-  Matrix a = h;
-  detail::factor_lower(a, columns, true, threads);
-  return detail::from_lower(std::move(a), std::move(columns));
+  detail::factor_lower(h, columns, true, threads);
+  return detail::from_lower(std::move(h), std::move(columns));
 }
 
 }  // namespace qlr

@@ -1,10 +1,12 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <numeric>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -59,28 +61,34 @@ inline std::size_t count_segments(std::string_view type) {
   refuse("expected a closed list of segments, got ", type);
 }
 
-/// A layer type with all that is chosen before the first code.
+/// All that is chosen for a layer type before the first code.
 struct BudgetPlan {
   std::string type;
-  Matrix w;  // inner coordinates, as all that follows
-  Matrix h;
-  SymmetricFactor factor;
-  std::vector<Rate> rates;
-  Index rank = 0;
-  Matrix lr;  // what the factors below decode to
-  std::vector<std::byte> l_state;
-  std::vector<std::byte> r_state;
-  ColumnRates columns;
   Shrinkage shrinkage;
   std::optional<double> held_out_loss;
-  double expected_loss = 0;
-
-  Extents extents(const std::vector<Index>& counts, Index of_rank) const {
-    Extents result = {std::uint32_t(w.rows()), std::uint32_t(w.cols()), std::uint32_t(of_rank)};
-    for (const Index count : counts) result.push_back(std::uint32_t(count));
-    return result;
-  }
+  double expected_loss = std::numeric_limits<double>::infinity();
+  std::vector<Index> order;  // of LDLQ, by single columns
+  ColumnRates columns;
+  Index rank = 0;
+  std::vector<std::byte> l_state;
+  std::vector<std::byte> r_state;
+  Matrix lr;  // what they decode to
 };
+
+inline Extents budget_extents(Index rows, Index cols, Index rank, const std::vector<Index>& counts) {
+  Extents result = {std::uint32_t(rows), std::uint32_t(cols), std::uint32_t(rank)};
+  for (const Index count : counts) result.push_back(std::uint32_t(count));
+  return result;
+}
+
+/// The second moment of all inputs from those of their parts, in the coordinates of `in`.
+template <class In>
+Matrix merged(const std::vector<Matrix>& folds, const std::vector<Index>& tokens, const In& in, int threads) {
+  const double all = double(std::accumulate(tokens.begin(), tokens.end(), Index(0)));
+  Matrix h = folds.front() * (double(tokens.front()) / all);
+  for (std::size_t k = 1; k < folds.size(); ++k) h += folds[k] * (double(tokens[k]) / all);
+  return in.is_identity() ? h : fold_hessian(h, in, threads);
+}
 
 /// Calls work(columns, in, out) with the parts of a layer.
 template <class Layer, class Work>
@@ -90,10 +98,12 @@ void with_columns(const Layer& layer, Work&& work) {
 }
 
 template <class Layer>
-void choose_transforms(const Layer& layer, const Matrix& w, const Matrix& h, std::uint64_t seed) {
+void choose_transforms(const Layer& layer, const Matrix& w, const std::vector<Matrix>& folds,
+                       const std::vector<Index>& tokens, const BudgetOptions& options) {
   with_columns(layer, [&](const auto&, const auto& in, const auto& out) {
-    choose_transform(in, w, h, seed);
-    choose_transform(out, w.transpose(), Matrix::Identity(w.rows(), w.rows()), ~seed);
+    const Identity unchanged;
+    if (!in.is_identity()) choose_transform(in, w, merged(folds, tokens, unchanged, options.threads), options.seed);
+    choose_transform(out, w.transpose(), Matrix::Identity(w.rows(), w.rows()), ~options.seed);
   });
 }
 
@@ -112,75 +122,82 @@ inline LowRank factors_before_q(Codec& l, Codec& r, const Matrix& w, std::uint64
   return lplr(l, r, w, metric, symmetric_factor(metric, threads), options);
 }
 
-/// Rates, and a rank, for a layer type in its inner coordinates.
+/// Rates and a rank for W (m,n) in inner coordinates.
 template <class Layer>
-void plan_rates(BudgetPlan& plan, const BudgetOptions& options) {
-  const std::vector<Index> none(plan.rates.size(), 0);
-  double least = std::numeric_limits<double>::infinity();
+void plan_rates(BudgetPlan& plan, const Matrix& w, const SymmetricFactor& factor, const std::vector<Rate>& rates,
+                const BudgetOptions& options) {
+  double least_loss = std::numeric_limits<double>::infinity();
+  double least_bits = std::numeric_limits<double>::infinity();
   for (const Index rank : options.ranks) {
-    LowRank lr{Matrix::Zero(plan.w.rows(), rank), Matrix::Zero(rank, plan.w.cols()), 0};
-    std::vector<Index> counts = none;
-    counts.front() = plan.w.cols();
-    const auto prototype = value_or_throw(Owned<Layer>::allocate(plan.type, plan.extents(counts, rank)));
+    std::vector<Index> counts(rates.size(), 0);
+    counts.front() = w.cols();
+    const auto prototype =
+        value_or_throw(Owned<Layer>::allocate(plan.type, budget_extents(w.rows(), w.cols(), rank, counts)));
+    Matrix product;
     std::vector<std::byte> l_state;
     std::vector<std::byte> r_state;
     with_parts(*prototype, [&](const auto&, const auto& l, const auto& r, const auto&, const auto&) {
       const auto l_codec = make_codec(l);
       const auto r_codec = make_codec(r);
-      if (rank > 0) lr = factors_before_q(*l_codec, *r_codec, plan.w, options.seed, options.threads);
+      if (rank > 0) {
+        const LowRank lr = factors_before_q(*l_codec, *r_codec, w, options.seed, options.threads);
+        product = lr.l * lr.r;
+      }
       l_state = l_codec->state();
       r_state = r_codec->state();
     });
     const auto stored_bits = [&](const std::vector<Index>& wanted) {
-      return value_or_throw(qlr::shape_layer<Layer>(plan.type, plan.extents(wanted, rank))).bits_per_weight();
+      const Extents extents = budget_extents(w.rows(), w.cols(), rank, wanted);
+      return value_or_throw(qlr::shape_layer<Layer>(plan.type, extents)).bits_per_weight();
     };
-    const Matrix product = lr.l * lr.r;
     ColumnRates columns =
-        choose_rates(plan.w - product, plan.factor, plan.rates, options.bits, stored_bits, options.seed);
-    if (const double bits = stored_bits(columns.counts); bits > options.bits) {
-      if (rank == options.ranks.back() && plan.columns.counts.empty())
-        refuse("expected at least ", bits, " bits a weight for a matrix of shape (", plan.w.rows(), ",", plan.w.cols(),
-               "), got ", options.bits);
-      continue;
-    }
-    if (!(columns.loss < least)) continue;
-    least = columns.loss;
+        choose_rates(rank > 0 ? Matrix(w - product) : w, factor, rates, options.bits, stored_bits, options.seed);
+    const double bits = stored_bits(columns.counts);
+    least_bits = std::min(least_bits, bits);
+    if (bits > options.bits || !(columns.loss < least_loss)) continue;
+    least_loss = columns.loss;
     plan.rank = rank;
-    plan.lr = product;
+    plan.lr = std::move(product);
     plan.l_state = std::move(l_state);
     plan.r_state = std::move(r_state);
     plan.columns = std::move(columns);
   }
+  if (least_bits > options.bits)
+    refuse("expected at least ", least_bits, " bits a weight for a matrix of shape (", w.rows(), ",", w.cols(),
+           "), got ", options.bits);
 }
 
 template <class Layer>
-BudgetPlan plan_budget(const std::string& type, const Matrix& w, const std::vector<Matrix>& folds, const Matrix& h,
-                       const BudgetOptions& options) {
+BudgetPlan plan_budget(const std::string& type, const Matrix& w, const std::vector<Matrix>& folds,
+                       const std::vector<Index>& tokens, const BudgetOptions& options) {
   constexpr Shrinkage unknown = {0, 1e-2};
   BudgetPlan plan;
   plan.type = type;
   std::vector<Index> counts(count_segments(type), 0);
   counts.front() = w.cols();
-  plan.w = w;
-  const auto prototype = value_or_throw(Owned<Layer>::allocate(type, plan.extents(counts, 0)));
-  choose_transforms(*prototype, w, h, options.seed);
+  const auto prototype = value_or_throw(Owned<Layer>::allocate(type, budget_extents(w.rows(), w.cols(), 0, counts)));
+  choose_transforms(*prototype, w, folds, tokens, options);
   with_columns(*prototype, [&](const auto& q, const auto& in, const auto& out) {
-    plan.rates = segment_rates(q);
-    plan.w = fold_weight(w, in, out, options.threads);
-    plan.h = fold_hessian(h, in, options.threads);
+    const std::vector<Rate> rates = segment_rates(q);
+    const Matrix folded_w = fold_weight(w, in, out, options.threads);
     plan.shrinkage = options.damping ? Shrinkage{0, *options.damping} : unknown;
-    if (folds.size() < 2) return;
-    const HeldOutChoice choice = choose_shrinkage(plan.w, fold_hessian(folds[0], in, options.threads),
-                                                  fold_hessian(folds[1], in, options.threads), plan.rates, options.bits,
-                                                  options.seed, options.threads);
-    plan.held_out_loss = choice.loss;
-    if (!options.damping) plan.shrinkage = choice.shrinkage;
+    if (folds.size() == 2) {
+      const auto folded = [&](const Matrix& h) { return in.is_identity() ? h : fold_hessian(h, in, options.threads); };
+      const HeldOutChoice choice =
+          in.is_identity()
+              ? choose_shrinkage(folded_w, folds[0], folds[1], rates, options.bits, options.seed, options.threads)
+              : choose_shrinkage(folded_w, folded(folds[0]), folded(folds[1]), rates, options.bits, options.seed,
+                                 options.threads);
+      plan.held_out_loss = choice.loss;
+      if (!options.damping) plan.shrinkage = choice.shrinkage;
+    }
+    Matrix h = shrunk(merged(folds, tokens, in, options.threads), plan.shrinkage);
+    const double total = proxy_loss(folded_w, h, options.threads);
+    const SymmetricFactor factor = pivoted_symmetric_factor(std::move(h), options.threads);
+    plan_rates<Layer>(plan, folded_w, factor, rates, options);
+    plan.order = factor.order;
+    plan.expected_loss = plan.held_out_loss.value_or(relative_error(plan.columns.loss, total));
   });
-  plan.h = shrunk(plan.h, plan.shrinkage);
-  plan.factor = pivoted_symmetric_factor(plan.h, options.threads);
-  plan_rates<Layer>(plan, options);
-  plan.expected_loss =
-      plan.held_out_loss.value_or(relative_error(plan.columns.loss, proxy_loss(plan.w, plan.h, options.threads)));
   return plan;
 }
 
@@ -196,37 +213,53 @@ template <class... Terms>
 void store_segments(const Any<Terms...>& term, const std::vector<int>& segment) {
   term.visit([&](const auto& held) { store_segments(held, segment); });
 }
-/// LDLQ and descent of Q; leaves the best iterate stored. Reported losses are those under `h`, not shrunk.
-inline void round_columns(Codec& codec, const BudgetPlan& plan, const Matrix& h, const BudgetOptions& options,
+
+/// LDLQ and descent of Q for W (m,n) in inner coordinates, H not shrunk; leaves the best iterate stored. Reported losses
+/// are those under H.
+inline void round_columns(Codec& codec, const BudgetPlan& plan, Matrix w, const Matrix& h, const BudgetOptions& options,
                           StageClock& clock, std::vector<ReportedStep>& steps) {
-  const Matrix target = plan.w - plan.lr;
-  const double total = proxy_loss(plan.w, h, options.threads);
+  const double total = proxy_loss(w, h, options.threads);
+  if (plan.rank > 0) w -= plan.lr;
+  const Matrix metric = shrunk(h, plan.shrinkage);
   double best = std::numeric_limits<double>::infinity();
   std::vector<std::byte> best_state;
   const auto finish_step = [&](std::string step, const Matrix& q) {
-    const double loss = clock.time("loss", [&] { return proxy_loss(target - q, h, options.threads); });
+    const double loss = clock.time("loss", [&] { return proxy_loss(w - q, h, options.threads); });
     steps.push_back({std::move(step), relative_error(loss, total)});
     if (options.progress) options.progress(steps.back(), int(steps.size()), 1 + options.descent_passes);
     if (!(loss < best)) return;
     best = loss;
     best_state = codec.state();
   };
-  codec.fit_scales(target.data(), 1);
+  codec.fit_scales(w.data(), 1);
   Matrix q = clock.time("LDLQ", [&] {
-    const SymmetricFactor factor = symmetric_factor(plan.h, tile_order(codec, plan.factor.order), options.threads);
-    Matrix rounded = round_ldlq(codec, target, factor, ColumnScales::refit, options.threads);
-    refit_scales(codec, target, plan.h, rounded);
-    return rounded;
+    const SymmetricFactor factor = symmetric_factor(metric, tile_order(codec, plan.order), options.threads);
+    return round_ldlq(codec, w, factor, ColumnScales::refit, options.threads);
   });
+  refit_scales(codec, w, metric, q);
   finish_step("LDLQ", q);
   for (int pass = 1; pass <= options.descent_passes; ++pass) {
     clock.time("descent", [&] {
-      descend(codec, target, plan.h, q, 1, options.threads);
-      refit_scales(codec, target, plan.h, q);
+      descend(codec, w, metric, q, 1, options.threads);
+      refit_scales(codec, w, metric, q);
     });
     finish_step("descent " + std::to_string(pass), q);
   }
   codec.restore(best_state);
+}
+
+inline void expect_budget(const Matrix& w, const std::vector<Hessian>& folds, const BudgetOptions& options) {
+  if (folds.empty()) refuse("expected at least one Hessian, got none");
+  expect_threads(options.threads);
+  for (const Hessian& fold : folds) expect_weight(w, fold.size());
+  if (!(std::isfinite(options.bits) && options.bits > 0))
+    refuse("expected more than 0 bits a weight, got ", options.bits);
+  if (options.damping && !(std::isfinite(*options.damping) && *options.damping > 0))
+    refuse("expected a damping above 0, got ", *options.damping);
+  if (options.ranks.empty()) refuse("expected at least one rank, got none");
+  for (const Index rank : options.ranks)
+    if (rank < 0 || rank > largest_extent) refuse("expected a rank of 0 to ", largest_extent, ", got ", rank);
+  if (options.descent_passes < 0) refuse("expected 0 or more passes of descent, got ", options.descent_passes);
 }
 
 }  // namespace detail
@@ -235,49 +268,52 @@ inline void round_columns(Codec& codec, const BudgetPlan& plan, const Matrix& h,
 /// reverse water-filling, is rounded by LDLQ in pivoted order and improved by descent; which of options.types, and how
 /// far the Hessian is shrunk, is chosen by the loss expected on held-out inputs.
 ///
-/// W (m,n). folds: Hessians of parts of the inputs (split_hessians); with a single one nothing can be held out, and the
-/// damping is .01. Rows have to be alike for a rate to fit all of a column: Out is a rotation.
+/// W (m,n). folds: Hessians of parts of the inputs (split_hessians); with two of them each is held out in turn, else the
+/// damping is .01. Rows have to be alike for a rate to fit all of a column: Out is a rotation. In memory: four copies of
+/// W and three of H in double precision beside W itself, if In is the identity.
 /// @post report.bits_per_weight <= options.bits
 /// @throws std::invalid_argument if a shape or an option makes no sense, a value is not finite, or bits are too few
 template <class Layer>
-Decomposition<Layer> decompose_to_bits(const Matrix& w, const std::vector<Hessian>& folds,
-                                       const BudgetOptions& options = {}) {
+Decomposition<Layer> decompose_to_bits(const Matrix& w, std::vector<Hessian> folds, const BudgetOptions& options = {}) {
   const auto begin = std::chrono::steady_clock::now();
-  if (folds.empty()) refuse("expected at least one Hessian, got none");
-  expect_threads(options.threads);
-  detail::expect_weight(w, folds.front().size());
-  if (!(std::isfinite(options.bits) && options.bits > 0))
-    refuse("expected more than 0 bits a weight, got ", options.bits);
-  if (options.damping && !(std::isfinite(*options.damping) && *options.damping > 0))
-    refuse("expected a damping above 0, got ", *options.damping);
+  detail::expect_budget(w, folds, options);
   Report report;
   StageClock clock(report.stages);
-  Hessian all = folds.front();
-  for (std::size_t k = 1; k < folds.size(); ++k) all.merge(folds[k]);
-  const Matrix h = all.matrix();
-
+  std::vector<Matrix> of_folds;
+  std::vector<Index> tokens;
+  for (Hessian& fold : folds) {
+    tokens.push_back(fold.tokens());
+    of_folds.push_back(std::move(fold).matrix());
+  }
+  folds.clear();
   detail::BudgetPlan plan;
   clock.time("plan", [&] {
-    std::vector<Matrix> of_folds;
-    for (const Hessian& fold : folds) of_folds.push_back(fold.matrix());
     const std::vector<std::string> types =
         options.types.empty() ? std::vector<std::string>{Layer().type_name()} : options.types;
     for (const std::string& type : types) {
-      detail::BudgetPlan candidate = detail::plan_budget<Layer>(type, w, of_folds, h, options);
+      detail::BudgetPlan candidate = detail::plan_budget<Layer>(type, w, of_folds, tokens, options);
       if (plan.type.empty() || candidate.expected_loss < plan.expected_loss) plan = std::move(candidate);
     }
   });
   report.shrinkage = plan.shrinkage;
   report.held_out_loss = plan.held_out_loss;
 
-  auto layer = value_or_throw(Owned<Layer>::allocate(plan.type, plan.extents(plan.columns.counts, plan.rank)));
-  detail::choose_transforms(*layer, w, h, options.seed);
-  detail::with_parts(*layer, [&](const auto& q, const auto& l, const auto& r, const auto& in, const auto&) {
+  auto layer = value_or_throw(
+      Owned<Layer>::allocate(plan.type, detail::budget_extents(w.rows(), w.cols(), plan.rank, plan.columns.counts)));
+  detail::choose_transforms(*layer, w, of_folds, tokens, options);
+  const Matrix h = detail::merged(of_folds, tokens, Identity(), options.threads);
+  of_folds.clear();
+  detail::with_parts(*layer, [&](const auto& q, const auto& l, const auto& r, const auto& in, const auto& out) {
     detail::store_segments(q, plan.columns.segment);
     make_codec(l)->restore(plan.l_state);
     make_codec(r)->restore(plan.r_state);
-    detail::round_columns(*make_codec(q), plan, fold_hessian(h, in, options.threads), options, clock,
-                          report.iterations);
+    const auto codec = make_codec(q);
+    Matrix folded = fold_weight(w, in, out, options.threads);
+    if (in.is_identity())
+      detail::round_columns(*codec, plan, std::move(folded), h, options, clock, report.iterations);
+    else
+      detail::round_columns(*codec, plan, std::move(folded), fold_hessian(h, in, options.threads), options, clock,
+                            report.iterations);
   });
   clock.time("loss", [&] {
     const Matrix what = detail::decoded(*layer);

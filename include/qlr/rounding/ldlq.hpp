@@ -82,22 +82,22 @@ inline Matrix round_ldlq(Codec& codec, const Matrix& target, const SymmetricFact
   const bool refit = scales == ColumnScales::refit && codec.has_column_scales();
   const std::vector<detail::PlacedTile> tiles = detail::placed_tiles(codec, factor.order);
   Matrix decoded(target.rows(), n);
-  Matrix error(target.rows(), n);   // columns by position
-  Matrix wanted(target.rows(), n);  // likewise; feedback at first, then T
+  Matrix error(target.rows(), n);  // columns by position
+  Matrix wanted;                   // of some tiles, by position: feedback at first, then T
   const auto column_of = [&](Index position) { return factor.order[std::size_t(position)]; };
   for (std::size_t t0 = 0; t0 < tiles.size();) {
     const Index p0 = tiles[t0].first;
     std::size_t t1 = t0;
     Index p1 = p0;
     for (; t1 < tiles.size() && p1 < p0 + detail::block_cols; ++t1) p1 = tiles[t1].first + tiles[t1].width;
+    wanted.resize(target.rows(), p1 - p0);
     detail::for_row_chunks(codec, threads, [&](Index i0, Index i1) {
-      wanted.block(i0, p0, i1 - i0, p1 - p0).noalias() =
-          error.block(i0, 0, i1 - i0, p0) * factor.m.block(0, p0, p0, p1 - p0);
+      wanted.middleRows(i0, i1 - i0).noalias() = error.block(i0, 0, i1 - i0, p0) * factor.m.block(0, p0, p0, p1 - p0);
     });
     for (std::size_t t = t0; t < t1; ++t) {
       const auto [tile, first, width] = tiles[t];
       const auto within = factor.m.block(first, first, width, width);
-      auto wanted_here = wanted.middleCols(first, width);
+      auto wanted_here = wanted.middleCols(first - p0, width);
       if (width > 1) wanted_here = within.triangularView<Eigen::Upper>().solve<Eigen::OnTheRight>(wanted_here).eval();
       for (Index k = 0; k < width; ++k) wanted_here.col(k) += target.col(column_of(first + k));
       if (refit)
@@ -116,7 +116,7 @@ inline Matrix round_ldlq(Codec& codec, const Matrix& target, const SymmetricFact
           error.col(first + c).segment(i0, height) = target.col(j).segment(i0, height) - values.col(c);
         }
         const Index behind = p1 - first - width;
-        wanted.block(i0, first + width, height, behind).noalias() +=
+        wanted.block(i0, first + width - p0, height, behind).noalias() +=
             error.block(i0, first, height, width) * factor.m.block(first, first + width, width, behind);
       });
     }
