@@ -22,6 +22,11 @@ namespace qlr {
 inline std::vector<Hessian> split_hessians(MatrixView<const float> inputs, int threads = 1) {
   constexpr Index block = 50;
   if (inputs.rows < 1) refuse("expected at least one row of inputs, got none");
+  // here, since Hessian::add would count the rows of a fold
+  for (Index i = 0; i < inputs.rows; ++i)
+    for (Index j = 0; j < inputs.cols; ++j)
+      if (!std::isfinite(inputs(i, j)))
+        refuse("expected finite inputs, got ", inputs(i, j), " in row ", i, ", column ", j);
   std::vector<Hessian> folds(inputs.rows > block ? 2 : 1, Hessian(inputs.cols));
   for (std::size_t fold = 0; fold < folds.size(); ++fold) {
     // few large batches are cheaper than many small ones

@@ -216,8 +216,10 @@ inline ColumnRates choose_rates(const Matrix& w, const SymmetricFactor& factor, 
                      [&](Index a, Index b) { return worth_of[std::size_t(a)] < worth_of[std::size_t(b)]; });
     std::vector<double> worth;
     for (const Index j : by_worth) worth.push_back(worth_of[std::size_t(j)]);
-    double low = -120;
-    double high = 60;
+    // at a price above twice the largest worth nothing is bought
+    const double log_worth = worth.back() > 0 ? std::log2(worth.back()) : 0;
+    double low = log_worth - 120;
+    double high = log_worth + 4;
     const auto counts_at = [&](double log_price) {
       return detail::counts_at_price(worth, rates, by_rate, double(m), std::exp2(log_price));
     };
