@@ -113,7 +113,7 @@ awk -F '\t' -v OFS='\t' -v count="$count" -v names="$names" -v formats="$formats
 # The table: a row for the bits that were asked for, a column for each format, bits and loss in a cell.
 [[ $count -eq 1 ]] && matrices=$names || matrices="geometric mean over $count matrices"
 awk -F '\t' -v formats="$formats" -v matrices="$matrices" '
-  NR > 1 { cell[$1, $2, $3] = $5 " (" $4 ")"; rows[$3] }
+  NR > 1 && index(" " formats " ", " " $1 " ") { cell[$1, $2, $3] = $5 " (" $4 ")"; rows[$3] }
   END {
     columns = split(formats, order, " ")
     name["uniform"] = "uniform"; name["e8"] = "E8"; name["trellis"] = "trellis"; name["rates"] = "rates"
