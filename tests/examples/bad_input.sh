@@ -62,7 +62,14 @@ try 2 "for --grid uniform one of 2, 3, 4, 8 by tensor; 1, 2, 3, 4, 5, 6, 7, 8 by
 try 2 "got 5 by column" --q-bits 5 --group column
 try 2 "for --grid ternary one of 2 by tensor;" --q-bits 3 --grid ternary
 try 2 "which stores nothing" --q-bits 0 --rank 0
-try 2 "expected --grid to be one of uniform, asymmetric, normal-float, ternary, got trellis" --grid trellis
+try 2 "expected --grid to be one of uniform, asymmetric, normal-float, ternary, trellis, e8, got lattice" --grid lattice
+try 2 "for --grid trellis one of 1, 2, 3, 4 by column; got 5 by column" --grid trellis --q-bits 5
+try 2 "for --grid e8 one of 2, 3, 4 by row; got 2 by column" --grid e8 --q-bits 2 --group column
+try 2 "--bits: expected a number above 0, got nan" --bits nan
+try 2 "--bits: expected a number above 0, got 0" --bits 0
+try 2 "--bits: expected a number above 0, got -1" --bits -1
+try 1 "expected at least 0.00976562 bits a weight for a matrix of shape (768,256), got 0.001" --bits 0.001
+try 2 "expected --bits to allow for the Q and the rank that were asked for" --bits 1 --q-bits 2
 try 2 "expected --group to be one of tensor, row, column, 64, got 0" --group 0
 try 2 "expected --factor-bits to be one of 1, 2, 3, 4, 5, 6, 7, 8, 16, got 0" --factor-bits 0
 try 2 "got 9" --factor-bits 9
@@ -100,6 +107,11 @@ defined --weight weight.npy --inputs one_row.npy
 defined --weight weight.npy --inputs inputs.npy --rank 0
 defined --weight weight.npy --inputs inputs.npy --rank 100
 defined --weight weight.npy --inputs inputs.npy --q-bits 0 --rank 100
+for weight in one_weight:one_input one_row:inputs weight_zero:inputs weight:inputs_zero weight:one_row \
+  weight_zero:inputs_zero weight_130:inputs_dead; do
+  defined --weight "${weight%:*}.npy" --inputs "${weight#*:}.npy" --bits 1000
+done
+defined --weight weight_130.npy --inputs inputs_dead.npy --bits 12
 defined --synthetic 1x1
 defined --synthetic 7x67 --group 64
 
