@@ -22,3 +22,15 @@ macro(qlr_find_eigen)
     endif()
   endif()
 endmacro()
+
+# Defines qlr::blas: large products of the compress side are the BLAS's. It has to run on the caller's thread alone, or
+# results depend on its number of threads (OPENBLAS_NUM_THREADS=1, MKL_NUM_THREADS=1).
+# Extra arguments (GLOBAL) go to add_library.
+macro(qlr_use_blas)
+  if(NOT TARGET qlr::blas)
+    find_package(BLAS REQUIRED)
+    add_library(qlr::blas INTERFACE IMPORTED ${ARGN})
+    target_compile_definitions(qlr::blas INTERFACE EIGEN_USE_BLAS)
+    target_link_libraries(qlr::blas INTERFACE BLAS::BLAS)
+  endif()
+endmacro()

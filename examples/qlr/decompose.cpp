@@ -108,7 +108,7 @@ qlr::Decomposition<Layer> at_column_rates(const Settings& settings, const qlr::M
                                           std::vector<qlr::Hessian> folds, const qlr::Progress& progress) {
   qlr::BudgetOptions options;
   options.bits = *settings.bits;
-  options.types = {column_rates_type(settings)};
+  options.types = column_rates_types(settings);
   options.ranks = {0, 8, 16, 32};
   if (settings.rank) options.ranks = {*settings.rank};
   options.damping = settings.damping;

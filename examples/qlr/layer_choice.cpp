@@ -120,8 +120,7 @@ std::string factor_type(const Any& factors, int bits) {
   throw UsageError("expected --factor-bits to be one of " + list + ", got " + std::to_string(bits));
 }
 
-std::string layer_type(const Settings& settings, const std::string& q, const std::string& in, int usual_factor_bits) {
-  const int factor_bits = settings.factor_bits.value_or(usual_factor_bits);
+std::string layer_type(const Settings& settings, const std::string& q, const std::string& in, int factor_bits) {
   const std::string out = settings.rotate ? qlr::Hadamard().type_name() : qlr::Identity().type_name();
   return "Transformed<QplusLR<" + q + "," + factor_type(L(), factor_bits) + "," + factor_type(R(), factor_bits) + ">," +
          in + "," + out + ">";
@@ -156,8 +155,9 @@ LayerChoice choose_layer(const Settings& settings, qlr::Index rows, qlr::Index c
   constexpr qlr::Index usual_rank = 32;
   const std::string rotation = settings.rotate ? qlr::Hadamard().type_name() : qlr::Identity().type_name();
   const auto choice_of = [&](int q_bits) {
-    return LayerChoice{layer_type(settings, q_type(settings, q_bits), rotation, usual_factor_bits),
-                       settings.rank.value_or(std::min({usual_rank, rows, cols}))};
+    return LayerChoice{
+        layer_type(settings, q_type(settings, q_bits), rotation, settings.factor_bits.value_or(usual_factor_bits)),
+        settings.rank.value_or(std::min({usual_rank, rows, cols}))};
   };
   if (!settings.bits) {
     const int q_bits = settings.q_bits.value_or(2);
@@ -178,8 +178,11 @@ LayerChoice choose_layer(const Settings& settings, qlr::Index rows, qlr::Index c
                    std::to_string(*settings.bits));
 }
 
-std::string column_rates_type(const Settings& settings) {
-  return layer_type(settings, ColumnRatesQ().type_name(), qlr::Identity().type_name(), 2);
+std::vector<std::string> column_rates_types(const Settings& settings) {
+  std::vector<std::string> types;
+  for (const int factor_bits : settings.factor_bits ? std::vector<int>{*settings.factor_bits} : std::vector<int>{2, 4})
+    types.push_back(layer_type(settings, ColumnRatesQ().type_name(), qlr::Identity().type_name(), factor_bits));
+  return types;
 }
 
 std::string known_layers() {

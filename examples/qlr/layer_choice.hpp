@@ -2,6 +2,7 @@
 
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "qlr/core/index.hpp"
 #include "settings.hpp"
@@ -24,8 +25,8 @@ struct LayerChoice {
 /// suffice for it
 LayerChoice choose_layer(const Settings& settings, qlr::Index rows, qlr::Index cols);
 
-/// The type name of a layer with a rate for each column.
-std::string column_rates_type(const Settings& settings);
+/// The type names of layers with a rate for each column, of which the best is to be taken.
+std::vector<std::string> column_rates_types(const Settings& settings);
 
 /// What layers the program makes and reads, as a sentence's part.
 std::string known_layers();

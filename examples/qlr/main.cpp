@@ -100,7 +100,7 @@ CLI::App* add_decompose(CLI::App& app, cli::Settings& settings, std::string& syn
       ->transform(integer<qlr::Index>(0, 1 << 20));
   command
       ->add_option("--factor-bits", settings.factor_bits,
-                   "bits of L's and R's codes; 1 to 8, or 16 [4; 2 beside a rate for each column]")
+                   "bits of L's and R's codes; 1 to 8, or 16 [4; 2 or 4 beside a rate for each column]")
       ->transform(integer(0, most));
   const auto set_rotate = [&settings](bool value) { return [&settings, value] { settings.rotate = value; }; };
   CLI::Option* rotate = command->add_flag_callback("--rotate", set_rotate(true), "rotate at random (the default)");

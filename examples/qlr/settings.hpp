@@ -21,7 +21,7 @@ struct Settings {
   std::optional<std::string> grid;   ///< none: uniform
   std::optional<std::string> group;  ///< none: what suits the grid
   std::optional<qlr::Index> rank;    ///< none: what fits into bits, else 32, or all that the matrix has
-  std::optional<int> factor_bits;    ///< none: 2 beside a rate for each column, else 4
+  std::optional<int> factor_bits;    ///< none: 2 or 4 beside a rate for each column, else 4
   bool rotate = true;
 
   std::optional<double> damping;  ///< none: the library's default

@@ -11,6 +11,7 @@
 #include "qlr/decomposition/decompose.hpp"
 #include "qlr/decomposition/held_out.hpp"
 #include "qlr/decomposition/report.hpp"
+#include "qlr/decomposition/start.hpp"
 #include "qlr/factorization/downdate.hpp"
 #include "qlr/factorization/lplr.hpp"
 #include "qlr/factorization/regression.hpp"

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <map>
 #include <numeric>
 #include <optional>
 #include <string>
@@ -73,6 +74,12 @@ struct BudgetPlan {
   std::vector<std::byte> l_state;
   std::vector<std::byte> r_state;
   Matrix lr;  // what they decode to
+
+  /// Held-out inputs come first; where they say nothing, or the same, the loss expected on all inputs.
+  bool is_better_than(const BudgetPlan& other) const {
+    if (held_out_loss != other.held_out_loss) return held_out_loss < other.held_out_loss;
+    return expected_loss < other.expected_loss;
+  }
 };
 
 inline Extents budget_extents(Index rows, Index cols, Index rank, const std::vector<Index>& counts) {
@@ -80,6 +87,9 @@ inline Extents budget_extents(Index rows, Index cols, Index rank, const std::vec
   for (const Index count : counts) result.push_back(std::uint32_t(count));
   return result;
 }
+
+/// What held-out inputs said of a Q and an In: other types that share them need not ask again.
+using HeldOutChoices = std::map<std::string, HeldOutChoice>;
 
 /// The second moment of all inputs from those of their parts, in the coordinates of `in`.
 template <class In>
@@ -128,9 +138,16 @@ void plan_rates(BudgetPlan& plan, const Matrix& w, const SymmetricFactor& factor
                 const BudgetOptions& options) {
   double least_loss = std::numeric_limits<double>::infinity();
   double least_bits = std::numeric_limits<double>::infinity();
+  const auto lowest = std::min_element(rates.begin(), rates.end(), [](auto& a, auto& b) { return a.bits < b.bits; });
+  std::vector<Index> counts(rates.size(), 0);
+  counts[std::size_t(lowest - rates.begin())] = w.cols();
   for (const Index rank : options.ranks) {
-    std::vector<Index> counts(rates.size(), 0);
-    counts.front() = w.cols();
+    const auto stored_bits = [&](const std::vector<Index>& wanted) {
+      const Extents extents = budget_extents(w.rows(), w.cols(), rank, wanted);
+      return value_or_throw(qlr::shape_layer<Layer>(plan.type, extents)).bits_per_weight();
+    };
+    least_bits = std::min(least_bits, stored_bits(counts));
+    if (stored_bits(counts) > options.bits) continue;
     const auto prototype =
         value_or_throw(Owned<Layer>::allocate(plan.type, budget_extents(w.rows(), w.cols(), rank, counts)));
     Matrix product;
@@ -146,15 +163,9 @@ void plan_rates(BudgetPlan& plan, const Matrix& w, const SymmetricFactor& factor
       l_state = l_codec->state();
       r_state = r_codec->state();
     });
-    const auto stored_bits = [&](const std::vector<Index>& wanted) {
-      const Extents extents = budget_extents(w.rows(), w.cols(), rank, wanted);
-      return value_or_throw(qlr::shape_layer<Layer>(plan.type, extents)).bits_per_weight();
-    };
     ColumnRates columns =
         choose_rates(rank > 0 ? Matrix(w - product) : w, factor, rates, options.bits, stored_bits, options.seed);
-    const double bits = stored_bits(columns.counts);
-    least_bits = std::min(least_bits, bits);
-    if (bits > options.bits || !(columns.loss < least_loss)) continue;
+    if (stored_bits(columns.counts) > options.bits || !(columns.loss < least_loss)) continue;
     least_loss = columns.loss;
     plan.rank = rank;
     plan.lr = std::move(product);
@@ -169,7 +180,7 @@ void plan_rates(BudgetPlan& plan, const Matrix& w, const SymmetricFactor& factor
 
 template <class Layer>
 BudgetPlan plan_budget(const std::string& type, const Matrix& w, const std::vector<Matrix>& folds,
-                       const std::vector<Index>& tokens, const BudgetOptions& options) {
+                       const std::vector<Index>& tokens, HeldOutChoices& choices, const BudgetOptions& options) {
   constexpr Shrinkage unknown = {0, 1e-2};
   BudgetPlan plan;
   plan.type = type;
@@ -182,12 +193,16 @@ BudgetPlan plan_budget(const std::string& type, const Matrix& w, const std::vect
     const Matrix folded_w = fold_weight(w, in, out, options.threads);
     plan.shrinkage = options.damping ? Shrinkage{0, *options.damping} : unknown;
     if (folds.size() == 2) {
-      const auto folded = [&](const Matrix& h) { return in.is_identity() ? h : fold_hessian(h, in, options.threads); };
-      const HeldOutChoice choice =
-          in.is_identity()
-              ? choose_shrinkage(folded_w, folds[0], folds[1], rates, options.bits, options.seed, options.threads)
-              : choose_shrinkage(folded_w, folded(folds[0]), folded(folds[1]), rates, options.bits, options.seed,
-                                 options.threads);
+      const std::string key = q.type_name() + " " + in.type_name();
+      if (choices.count(key) == 0) {
+        const auto choose = [&](const Matrix& first, const Matrix& second) {
+          return choose_shrinkage(folded_w, first, second, rates, options.bits, options.seed, options.threads);
+        };
+        choices[key] = in.is_identity() ? choose(folds[0], folds[1])
+                                        : choose(fold_hessian(folds[0], in, options.threads),
+                                                 fold_hessian(folds[1], in, options.threads));
+      }
+      const HeldOutChoice& choice = choices[key];
       plan.held_out_loss = choice.loss;
       if (!options.damping) plan.shrinkage = choice.shrinkage;
     }
@@ -196,7 +211,7 @@ BudgetPlan plan_budget(const std::string& type, const Matrix& w, const std::vect
     const SymmetricFactor factor = pivoted_symmetric_factor(std::move(h), options.threads);
     plan_rates<Layer>(plan, folded_w, factor, rates, options);
     plan.order = factor.order;
-    plan.expected_loss = plan.held_out_loss.value_or(relative_error(plan.columns.loss, total));
+    plan.expected_loss = relative_error(plan.columns.loss, total);
   });
   return plan;
 }
@@ -288,11 +303,12 @@ Decomposition<Layer> decompose_to_bits(const Matrix& w, std::vector<Hessian> fol
   folds.clear();
   detail::BudgetPlan plan;
   clock.time("plan", [&] {
+    detail::HeldOutChoices choices;
     const std::vector<std::string> types =
         options.types.empty() ? std::vector<std::string>{Layer().type_name()} : options.types;
     for (const std::string& type : types) {
-      detail::BudgetPlan candidate = detail::plan_budget<Layer>(type, w, of_folds, tokens, options);
-      if (plan.type.empty() || candidate.expected_loss < plan.expected_loss) plan = std::move(candidate);
+      detail::BudgetPlan candidate = detail::plan_budget<Layer>(type, w, of_folds, tokens, choices, options);
+      if (plan.type.empty() || candidate.is_better_than(plan)) plan = std::move(candidate);
     }
   });
   report.shrinkage = plan.shrinkage;

@@ -35,6 +35,20 @@ using QStep = std::function<void(Codec& codec, const Matrix& target, const Matri
 /// to, with its loss tr(E H E^T), E = target - L R, and is replaced.
 using LrStep = std::function<void(Codec& l, Codec& r, const Matrix& target, const Matrix& h, LowRank& lr)>;
 
+struct CalderaProblem;
+struct CalderaOptions;
+
+/// The factors that the alternation begins with, rounded and stored. Rows of R that are `anchors` have no L yet: it is
+/// fitted on them once Q is known, and Q is chosen counting on it (downdate.hpp).
+struct StartingFactors {
+  Matrix l;  // (m,r), zero for the anchors
+  Matrix r;  // (r,n)
+  Matrix anchors;
+};
+
+/// Chooses the starting factors (start.hpp has some).
+using CalderaStart = std::function<StartingFactors(const CalderaProblem& problem, const CalderaOptions& options)>;
+
 struct CalderaOptions {
   int iterations = 15;  ///< pairs of half steps
   double damping =
@@ -43,8 +57,9 @@ struct CalderaOptions {
   std::uint64_t seed = 1;  ///< of rotations and range finders
   int threads = 1;
   Progress progress = {};
-  QStep q_step = {};    ///< instead of round_then_descend
-  LrStep lr_step = {};  ///< instead of refit_factors
+  CalderaStart start = {};  ///< instead of start_with_anchors
+  QStep q_step = {};        ///< instead of round_then_descend
+  LrStep lr_step = {};      ///< instead of refit_factors
 };
 
 /// What the alternation works on: W and H in the layer's inner coordinates, and where the codes go.
@@ -69,6 +84,9 @@ namespace detail {
 
 inline constexpr int later_q_passes = 8;
 
+/// Passes over codes that are searched for along all rows cost a thousand times those over single weights.
+inline int affordable_passes(const Codec& codec, int passes) { return codec.row_step() == 1 ? passes : 1; }
+
 }  // namespace detail
 
 /// The default step for Q: at first LDLQ, then coordinate descent and scales fitted to the loss; later
@@ -83,8 +101,9 @@ inline void round_then_descend(Codec& codec, const Matrix& target, const Matrix&
     q = round_ldlq(codec, target, symmetric_factor(h, options.threads), ColumnScales::refit, options.threads);
   }
   RowMajorMatrix gradient = error_product(target - q, h, options.threads);
-  for (int round = 0; round < (first ? first_rounds : 1); ++round) {
-    descend_along(codec, h, q, gradient, first ? first_passes : detail::later_q_passes, options.threads);
+  for (int round = 0; round < (first ? detail::affordable_passes(codec, first_rounds) : 1); ++round) {
+    descend_along(codec, h, q, gradient,
+                  detail::affordable_passes(codec, first ? first_passes : detail::later_q_passes), options.threads);
     refit_scales_along(codec, h, q, gradient, options.threads);
   }
 }
@@ -156,17 +175,9 @@ inline void refit_factors(Codec& l_codec, Codec& r_codec, const Matrix& target, 
   if (first) detail::try_regression(l_codec, r_codec, target, h, lr, options);
 }
 
-namespace detail {
-
-/// The factors that the alternation begins with: `anchors` rows of R are leading eigenvectors of H, on which L is
-/// fitted once Q is known; the others are W's leading right singular vectors, with their part of L.
-struct StartingFactors {
-  Matrix l;  // (m,r), zero for the anchors
-  Matrix r;  // (r,n)
-  Matrix anchors;
-};
-
-inline StartingFactors starting_factors(const CalderaProblem& problem, const CalderaOptions& options) {
+/// Leading eigenvectors of H in R for a share options.anchored of the directions, W's leading right singular vectors
+/// and their part of L for the others. Cost: some 20 (n^2 + m n) r
+inline StartingFactors start_with_anchors(const CalderaProblem& problem, const CalderaOptions& options) {
   const Index rank = problem.r.rows();
   const Index anchored = Index(std::lround(options.anchored * double(rank)));
   SubspaceOptions subspace;
@@ -193,6 +204,8 @@ inline StartingFactors starting_factors(const CalderaProblem& problem, const Cal
   }
   return {std::move(l), r, r.topRows(anchored)};
 }
+
+namespace detail {
 
 /// Where the alternation stands, and its products with the damped H, which are kept up to date and not computed anew.
 struct Iterate {
@@ -228,7 +241,7 @@ inline double loss_from_gradient(const Matrix& w, const Matrix& q, const Matrix&
 /// left alone for some steps, since few codes change in each of them.
 inline void improve_q(const CalderaProblem& problem, const Matrix& h, Iterate& at, int threads) {
   constexpr int most_settled = 4;
-  descend_along(problem.q, h, at.q, at.gradient, later_q_passes, threads);
+  descend_along(problem.q, h, at.q, at.gradient, affordable_passes(problem.q, later_q_passes), threads);
   if (at.settled > 0 && at.settled < most_settled)
     ++at.settled;
   else
@@ -318,7 +331,8 @@ inline void caldera(const CalderaProblem& problem, const CalderaOptions& options
   }
 
   const double damping = (h - problem.h).diagonal().mean();
-  const detail::StartingFactors start = clock.time("start", [&] { return detail::starting_factors(problem, options); });
+  const StartingFactors start = clock.time(
+      "start", [&] { return options.start ? options.start(problem, options) : start_with_anchors(problem, options); });
   detail::Iterate at{Matrix(), {Matrix(), start.r, 0}, RowMajorMatrix(), error_product(start.r, h, options.threads)};
   const auto loss = [&] {
     return clock.time("loss", [&] {
