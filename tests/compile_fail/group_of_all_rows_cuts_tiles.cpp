@@ -1,4 +1,4 @@
-// expect: qlr::Quantized<Grid, Grouping, Scale>: a group's columns are a multiple of the grid's tile_cols, or a part of it in groups of all rows
+// expect: qlr::Quantized<Grid, Grouping, Scale>: a group's columns are a multiple of the grid's tile_cols
 // standard: 17
 #include "qlr/format/quantized.hpp"
 #include "qlr/format/trellis.hpp"

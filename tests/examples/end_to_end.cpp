@@ -240,9 +240,9 @@ void check(const std::vector<std::string>& arguments) {
   const auto w = get(qlr::read_npy<double>(arguments[1]));
   const auto x = get(qlr::read_npy<double>(arguments[2]));
   const auto what = get(qlr::read_npy<double>(arguments[3]));
-  report.expect_keys("the report", {"rows", "cols", "bits_per_weight", "relative_proxy_loss",
-                                    "relative_frobenius_error", "held_out_loss", "shrinkage", "seconds", "stages",
-                                    "iterations"});
+  report.expect_keys("the report",
+                     {"rows", "cols", "bits_per_weight", "relative_proxy_loss", "relative_frobenius_error",
+                      "held_out_loss", "shrinkage", "seconds", "stages", "iterations"});
   report.object.at("shrinkage").expect_keys("the shrinkage", {"diagonal", "damping"});
   const auto number = [&](const char* key) { return report.object.at(key).number; };
   if (number("rows") != double(w.rows) || number("cols") != double(w.cols)) fail("the report has another shape");

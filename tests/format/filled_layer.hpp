@@ -28,8 +28,8 @@ inline constexpr Index sizes[] = {1, 2, 3, 7, 8, 9, 31, 32, 33, 63, 64, 65};
 inline constexpr std::uint8_t floating_codes = 0xbf;
 
 /// Writes what a seed chooses to every tensor: any codes; scales, minima and diagonals of either sign and of size 1/2
-/// to 3/2, tops without sign; a permutation; logarithmic scales of which some are zero. The segments of columns are left
-/// to DealColumns.
+/// to 3/2, tops without sign; a permutation; logarithmic scales of which some are zero. The segments of columns are
+/// left to DealColumns.
 class Fill {
  public:
   explicit Fill(std::uint64_t seed, std::uint8_t code_mask = 0xff) : random_(seed), code_mask_(code_mask) {}

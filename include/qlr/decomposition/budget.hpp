@@ -37,7 +37,8 @@ namespace qlr {
 
 struct BudgetOptions {
   double bits = 2.5;  ///< a weight, all that is stored
-  /// Type names of layers whose Q is Columns, of which the one with the least expected loss is taken; none: Layer's own.
+  /// Type names of layers whose Q is Columns, of which the one with the least expected loss is taken; none: Layer's
+  /// own.
   std::vector<std::string> types = {};
   std::vector<Index> ranks = {0};      ///< of L R, of which likewise one is taken
   std::optional<double> damping = {};  ///< instead of the shrinkage that held-out inputs ask for
@@ -229,8 +230,8 @@ void store_segments(const Any<Terms...>& term, const std::vector<int>& segment) 
   term.visit([&](const auto& held) { store_segments(held, segment); });
 }
 
-/// LDLQ and descent of Q for W (m,n) in inner coordinates, H not shrunk; leaves the best iterate stored. Reported losses
-/// are those under H.
+/// LDLQ and descent of Q for W (m,n) in inner coordinates, H not shrunk; leaves the best iterate stored. Reported
+/// losses are those under H.
 inline void round_columns(Codec& codec, const BudgetPlan& plan, Matrix w, const Matrix& h, const BudgetOptions& options,
                           StageClock& clock, std::vector<ReportedStep>& steps) {
   const double total = proxy_loss(w, h, options.threads);
@@ -283,9 +284,9 @@ inline void expect_budget(const Matrix& w, const std::vector<Hessian>& folds, co
 /// reverse water-filling, is rounded by LDLQ in pivoted order and improved by descent; which of options.types, and how
 /// far the Hessian is shrunk, is chosen by the loss expected on held-out inputs.
 ///
-/// W (m,n). folds: Hessians of parts of the inputs (split_hessians); with two of them each is held out in turn, else the
-/// damping is .01. Rows have to be alike for a rate to fit all of a column: Out is a rotation. In memory: four copies of
-/// W and three of H in double precision beside W itself, if In is the identity.
+/// W (m,n). folds: Hessians of parts of the inputs (split_hessians); with two of them each is held out in turn, else
+/// the damping is .01. Rows have to be alike for a rate to fit all of a column: Out is a rotation. In memory: four
+/// copies of W and three of H in double precision beside W itself, if In is the identity.
 /// @post report.bits_per_weight <= options.bits
 /// @throws std::invalid_argument if a shape or an option makes no sense, a value is not finite, or bits are too few
 template <class Layer>

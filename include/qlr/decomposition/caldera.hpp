@@ -293,8 +293,8 @@ inline void step_lr(const CalderaProblem& problem, const CalderaOptions& options
 ///
 /// With the default steps the damped loss never rises from one half step to the next. Without Q (NoQ) it is LPLR in the
 /// metric of H. @throws std::invalid_argument for bad options
-/// Cost of an iteration with the default steps: some 8 m n r + 2 n^2 r, and 2 n operations a code that changes; products
-/// with H are carried along.
+/// Cost of an iteration with the default steps: some 8 m n r + 2 n^2 r, and 2 n operations a code that changes;
+/// products with H are carried along.
 /// Source: CALDERA, arXiv 2405.18886, algorithm 1.
 inline void caldera(const CalderaProblem& problem, const CalderaOptions& options, StageClock& clock,
                     std::vector<ReportedStep>& steps) {

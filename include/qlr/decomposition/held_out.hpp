@@ -51,8 +51,8 @@ struct HeldOutChoice {
   double loss = 0;
 };
 
-/// Chooses how far to shrink the Hessian of all inputs: for each candidate, LDLQ at the best rates for `bits` a weight is
-/// simulated on one half's Hessian and its loss taken on the other's, both ways; twice the tokens want half the
+/// Chooses how far to shrink the Hessian of all inputs: for each candidate, LDLQ at the best rates for `bits` a weight
+/// is simulated on one half's Hessian and its loss taken on the other's, both ways; twice the tokens want half the
 /// shrinkage.
 ///
 /// W (m,n), rows alike (rotated); first and second (n,n) are the halves' Hessians. Cost: some 8 Cholesky factorizations

@@ -14,8 +14,8 @@
 #include "qlr/factorization/subspace.hpp"
 #include "qlr/rounding/nearest.hpp"
 
-/// Other beginnings of CALDERA's alternation than start_with_anchors, for CalderaOptions::start: Q is then rounded on what
-/// these factors leave of W.
+/// Other beginnings of CALDERA's alternation than start_with_anchors, for CalderaOptions::start: Q is then rounded on
+/// what these factors leave of W.
 namespace qlr {
 
 namespace detail {
@@ -58,8 +58,8 @@ inline StartingFactors start_with_weighted_svd(const CalderaProblem& problem, co
                                options.threads);
 }
 
-/// Outlier columns first: the regression of W in the metric of the 2 r columns with the largest H_jj, all others left to
-/// Q. It takes inputs as they are: rotated ones have no outliers.
+/// Outlier columns first: the regression of W in the metric of the 2 r columns with the largest H_jj, all others left
+/// to Q. It takes inputs as they are: rotated ones have no outliers.
 /// Source: ODLRI, arXiv 2506.02077, section 3
 inline StartingFactors start_with_outliers(const CalderaProblem& problem, const CalderaOptions& options) {
   const Index n = problem.w.cols();

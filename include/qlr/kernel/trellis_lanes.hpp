@@ -35,8 +35,8 @@ inline const float* trellis_levels() noexcept {
 
 }  // namespace detail
 
-/// Trellis codes: windows are put together from the codes of a row and of those above it, which lie beside each other in
-/// a buffer; values are computed in registers.
+/// Trellis codes: windows are put together from the codes of a row and of those above it, which lie beside each other
+/// in a buffer; values are computed in registers.
 template <class Isa, class Term>
 class DecodeLanes<Isa, Term, std::enable_if_t<detail::is_trellis<typename Term::Grid>>> {
  public:

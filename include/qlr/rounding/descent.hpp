@@ -173,8 +173,8 @@ inline void descend_along(Codec& codec, const Matrix& h, Matrix& q, RowMajorMatr
 /// t = q_J + (e H)_J H_JJ^(-1) of the loss along the tile's columns J, in the metric H_JJ, with e = w - q. The loss
 /// never rises, since no choice is worse than the codes that are there.
 ///
-/// W, Q (m,n), H (n,n), symmetric; Q is what the codec's codes decode to and is replaced, as are the codes. Scales stay.
-/// Tiles whose H_JJ is not positive definite keep their codes. Cost: m n^2, and that of descend_along.
+/// W, Q (m,n), H (n,n), symmetric; Q is what the codec's codes decode to and is replaced, as are the codes. Scales
+/// stay. Tiles whose H_JJ is not positive definite keep their codes. Cost: m n^2, and that of descend_along.
 /// Source: CALDERA, arXiv 2405.18886, and QuIP#, arXiv 2402.04396, do the same for lattice codes.
 inline void descend(Codec& codec, const Matrix& w, const Matrix& h, Matrix& q, int passes, int threads = 1) {
   RowMajorMatrix gradient = error_product(w - q, h, threads);
