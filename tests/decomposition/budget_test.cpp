@@ -216,7 +216,6 @@ TEST_CASE("damping that is given is taken, else held-out inputs choose") {
 
 TEST_CASE("inputs that were held out lose what was expected of them") {
   const Problem seen(64, 128, 500, 3);
-  Random random(13);
   const Report report = decompose_to_bits<Layer>(seen.w, seen.folds, at(2.5)).report;
   const auto layer = decompose_to_bits<Layer>(seen.w, {seen.folds.front()}, at(2.5)).layer;
   const double on_others = relative_loss(seen.w, decode(*layer), seen.folds.back().matrix());

@@ -92,6 +92,14 @@ inline Extents budget_extents(Index rows, Index cols, Index rank, const std::vec
 /// What held-out inputs said of a Q and an In: other types that share them need not ask again.
 using HeldOutChoices = std::map<std::string, HeldOutChoice>;
 
+/// What a layer of that type and rank takes.
+template <class Layer>
+StoredBits bits_of_layer(const std::string& type, Index rows, Index cols, Index rank) {
+  return [=](const std::vector<Index>& counts) {
+    return value_or_throw(qlr::shape_layer<Layer>(type, budget_extents(rows, cols, rank, counts))).bits_per_weight();
+  };
+}
+
 /// The second moment of all inputs from those of their parts, in the coordinates of `in`.
 template <class In>
 Matrix merged(const std::vector<Matrix>& folds, const std::vector<Index>& tokens, const In& in, int threads) {
@@ -128,6 +136,7 @@ inline LowRank factors_before_q(Codec& l, Codec& r, const Matrix& w, std::uint64
   const Matrix metric = weight.asDiagonal();
   LplrOptions options;
   options.iterations = 2;
+  options.start = LplrStart::randomized_svd;
   options.seed = seed;
   options.threads = threads;
   return lplr(l, r, w, metric, symmetric_factor(metric, threads), options);
@@ -143,10 +152,7 @@ void plan_rates(BudgetPlan& plan, const Matrix& w, const SymmetricFactor& factor
   std::vector<Index> counts(rates.size(), 0);
   counts[std::size_t(lowest - rates.begin())] = w.cols();
   for (const Index rank : options.ranks) {
-    const auto stored_bits = [&](const std::vector<Index>& wanted) {
-      const Extents extents = budget_extents(w.rows(), w.cols(), rank, wanted);
-      return value_or_throw(qlr::shape_layer<Layer>(plan.type, extents)).bits_per_weight();
-    };
+    const StoredBits stored_bits = bits_of_layer<Layer>(plan.type, w.rows(), w.cols(), rank);
     least_bits = std::min(least_bits, stored_bits(counts));
     if (stored_bits(counts) > options.bits) continue;
     const auto prototype =
@@ -197,7 +203,8 @@ BudgetPlan plan_budget(const std::string& type, const Matrix& w, const std::vect
       const std::string key = q.type_name() + " " + in.type_name();
       if (choices.count(key) == 0) {
         const auto choose = [&](const Matrix& first, const Matrix& second) {
-          return choose_shrinkage(folded_w, first, second, rates, options.bits, options.seed, options.threads);
+          return choose_shrinkage(folded_w, first, second, rates, options.bits, options.seed, options.threads,
+                                  bits_of_layer<Layer>(type, w.rows(), w.cols(), 0));
         };
         choices[key] = in.is_identity() ? choose(folds[0], folds[1])
                                         : choose(fold_hessian(folds[0], in, options.threads),

@@ -148,6 +148,7 @@ inline bool try_regression(Codec& l_codec, Codec& r_codec, const Matrix& target,
   const std::vector<std::byte> r_state = r_codec.state();
   LplrOptions regression;
   regression.iterations = 1;
+  regression.start = LplrStart::randomized_svd;
   regression.seed = options.seed;
   regression.threads = options.threads;
   LowRank other = lplr(l_codec, r_codec, target, h, symmetric_factor(h, options.threads), regression);

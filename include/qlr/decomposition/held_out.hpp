@@ -55,14 +55,16 @@ struct HeldOutChoice {
 /// is simulated on one half's Hessian and its loss taken on the other's, both ways; twice the tokens want half the
 /// shrinkage.
 ///
-/// W (m,n), rows alike (rotated); first and second (n,n) are the halves' Hessians. Cost: some 8 Cholesky factorizations
+/// W (m,n), rows alike (rotated); first and second (n,n) are the halves' Hessians; without stored_bits, codes and scales
+/// count and padding does not. Cost: some 8 Cholesky factorizations
 inline HeldOutChoice choose_shrinkage(const Matrix& w, const Matrix& first, const Matrix& second,
-                                      const std::vector<Rate>& rates, double bits, std::uint64_t seed,
-                                      int threads = 1) {
+                                      const std::vector<Rate>& rates, double bits, std::uint64_t seed, int threads = 1,
+                                      StoredBits stored_bits = {}) {
+  if (!stored_bits) stored_bits = bits_of_rates(rates, w.rows());
   constexpr double damping_share = 0.1;
   const auto loss_on_other = [&](const Shrinkage& shrinkage, const Matrix& seen, const Matrix& other) {
-    const ColumnRates chosen = choose_rates(w, pivoted_symmetric_factor(shrunk(seen, shrinkage), threads), rates, bits,
-                                            bits_of_rates(rates, w.rows()), seed);
+    const ColumnRates chosen =
+        choose_rates(w, pivoted_symmetric_factor(shrunk(seen, shrinkage), threads), rates, bits, stored_bits, seed);
     return relative_error(proxy_loss(chosen.sample_error, other, threads),
                           proxy_loss(w(chosen.sample, Eigen::all), other, threads));
   };

@@ -17,15 +17,16 @@
 /// Low-precision low-rank factorization: A ~= L R with both factors rounded.
 namespace qlr {
 
-/// Where the alternation begins: with the best factors in full precision, or with a random sketch of A's columns
-/// (LPLR, arXiv 2310.11028, algorithm 1), which needs one product with A and no decomposition.
-enum class LplrStart { svd, sketch };
+/// Where the alternation begins: with the best factors in full precision, exactly or nearly so in a fraction of the time,
+/// or with a random sketch of A's columns (LPLR, arXiv 2310.11028, algorithm 1), which needs one product with A and no
+/// decomposition.
+enum class LplrStart { svd, randomized_svd, sketch };
 
 struct LplrOptions {
   int iterations = 10;
   LplrStart start = LplrStart::svd;
   double damping = 1e-4;   ///< of the metrics that rounding sees, in which factors may be rank deficient
-  std::uint64_t seed = 1;  ///< of the sketch
+  std::uint64_t seed = 1;  ///< of what is random in the start
   int threads = 1;
 };
 
@@ -75,6 +76,8 @@ inline LowRank lplr(Codec& l_codec, Codec& r_codec, const Matrix& a, const Matri
   if (rank == 0) return best.loss = proxy_loss(a, h, options.threads), best;
   Matrix l;
   if (options.start == LplrStart::svd) {
+    l = rank_constrained_regression(a, h, rank).l;
+  } else if (options.start == LplrStart::randomized_svd) {
     SubspaceOptions subspace;
     subspace.iterations = 12;
     subspace.seed = options.seed;
