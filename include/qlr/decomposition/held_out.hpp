@@ -55,8 +55,8 @@ struct HeldOutChoice {
 /// is simulated on one half's Hessian and its loss taken on the other's, both ways; twice the tokens want half the
 /// shrinkage.
 ///
-/// W (m,n), rows alike (rotated); first and second (n,n) are the halves' Hessians; without stored_bits, codes and scales
-/// count and padding does not. Cost: some 8 Cholesky factorizations
+/// W (m,n), rows alike (rotated); first and second (n,n) are the halves' Hessians; without stored_bits, codes and
+/// scales count and padding does not. Cost: some 8 Cholesky factorizations
 inline HeldOutChoice choose_shrinkage(const Matrix& w, const Matrix& first, const Matrix& second,
                                       const std::vector<Rate>& rates, double bits, std::uint64_t seed, int threads = 1,
                                       StoredBits stored_bits = {}) {

@@ -17,9 +17,9 @@
 /// Low-precision low-rank factorization: A ~= L R with both factors rounded.
 namespace qlr {
 
-/// Where the alternation begins: with the best factors in full precision, exactly or nearly so in a fraction of the time,
-/// or with a random sketch of A's columns (LPLR, arXiv 2310.11028, algorithm 1), which needs one product with A and no
-/// decomposition.
+/// Where the alternation begins: with the best factors in full precision, exactly or nearly so in a fraction of the
+/// time, or with a random sketch of A's columns (LPLR, arXiv 2310.11028, algorithm 1), which needs one product with A
+/// and no decomposition.
 enum class LplrStart { svd, randomized_svd, sketch };
 
 struct LplrOptions {
