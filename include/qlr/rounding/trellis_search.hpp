@@ -137,7 +137,7 @@ class Viterbi {
 
   template <int Sequences>
   void search(Index rows, const float* target, std::uint32_t* codes, bool keep_ends) {
-    if (rows < Grid::lookback) {
+    if (rows <= 1 || rows < Grid::lookback) {
       for (int p = 0; p < Sequences; ++p) search_short(rows, target + p * rows * weights, codes + p * rows, keep_ends);
       return;
     }
@@ -160,15 +160,13 @@ class Viterbi {
   /// The state at the seam: what the best free path from some rows above it to some rows below it goes through.
   template <int Sequences>
   void choose_ends(Index rows, const float* target, std::uint32_t* ends) {
-    const Index before = std::min(seam_rows, rows), after = std::min(seam_rows, rows);
-    const Index length = before + after;
+    const Index length = 2 * seam_rows;
     std::vector<float> around(std::size_t(Sequences * length * weights));
-    for (int p = 0; p < Sequences; ++p) {
-      const float* from = target + p * rows * weights;
-      float* to = around.data() + p * length * weights;
-      std::copy_n(from + (rows - before) * weights, before * weights, to);
-      std::copy_n(from, after * weights, to + before * weights);
-    }
+    for (int p = 0; p < Sequences; ++p)
+      for (Index i = 0; i < length; ++i) {
+        const Index row = ((i - seam_rows) % rows + rows) % rows;
+        std::copy_n(target + (p * rows + row) * weights, weights, around.data() + (p * length + i) * weights);
+      }
     auto front = std::make_unique<Front<Sequences>>();
     for (int p = 0; p < Sequences; ++p) std::fill_n(front->cost[p], states, 0.0f);
     std::vector<std::uint8_t> dropped(std::size_t(Sequences * length * states));
@@ -177,7 +175,7 @@ class Viterbi {
     for (int p = 0; p < Sequences; ++p) {
       const float* cost = front->cost[p];
       const auto last = std::uint32_t(std::min_element(cost, cost + states) - cost);
-      ends[p] = trace_back(length, dropped.data() + p * length * states, last, path.data(), before);
+      ends[p] = trace_back(length, dropped.data() + p * length * states, last, path.data(), seam_rows);
     }
   }
 
@@ -273,7 +271,7 @@ class Viterbi {
     }
   }
 
-  /// Fewer rows than a window looks back: all codes there can be, at most 2^15.
+  /// A single row, or fewer rows than a window looks back: all codes there can be, at most 2^15.
   void search_short(Index rows, const float* target, std::uint32_t* codes, bool keep) const {
     float least = keep ? total_cost(rows, target, codes) : std::numeric_limits<float>::infinity();
     std::vector<std::uint32_t> candidate(static_cast<std::size_t>(rows));
