@@ -7,8 +7,8 @@
 # SIZE    of square layers, for a single thread at 2.5 bits [512 1024 2048 4096; the last takes minutes]
 #
 # DECOMPOSE_BENCHMARK in the environment is the program [build/release/benchmarks/decompose_benchmark, made by
-# cmake --build --preset release --target decompose_benchmark]. Times depend on
-# the machine and on what else it does: read them as ratios.
+# cmake --build --preset release --target decompose_benchmark]. Times depend on the machine and on what else it does: read
+# them as ratios.
 set -euo pipefail
 export LC_ALL=C
 
