@@ -15,9 +15,21 @@
 /// Codecs of terms that leave nothing to choose.
 namespace qlr {
 
+/// What all terms without scales share.
+class UnscaledCodec : public Codec {
+ public:
+  void fit_scales(const double*, double) override {}
+  bool has_column_scales() const override { return false; }
+  void fit_column(Index, const double*) override {}
+  Index group_rows() const override { return rows(); }
+  Index group_cols() const override { return cols(); }
+  double stored_ratio(Index, Index, double) const override { return 1; }
+  void rescale(Index, Index, double) override {}
+};
+
 /// Weights stored as floating-point numbers.
 template <class Element, class Grid>
-class DenseCodec final : public Codec {
+class DenseCodec final : public UnscaledCodec {
  public:
   using Term = Quantized<Grid, PerTensor, NoScale>;
 
@@ -26,13 +38,6 @@ class DenseCodec final : public Codec {
   Index rows() const override { return term_.rows(); }
   Index cols() const override { return term_.cols(); }
   double distortion() const override { return 0; }
-  void fit_scales(const double*, double) override {}
-  bool has_column_scales() const override { return false; }
-  void fit_column(Index, const double*) override {}
-  Index group_rows() const override { return rows(); }
-  Index group_cols() const override { return cols(); }
-  double stored_ratio(Index, Index, double) const override { return 1; }
-  void rescale(Index, Index, double) override {}
 
   void encode(Index, Index i0, Index i1, const double* target, double* decoded, std::uint32_t* codes,
               const TileMetric& = {}) const override {
@@ -62,20 +67,13 @@ class DenseCodec final : public Codec {
 };
 
 /// What stores nothing decodes to zeros.
-class ZeroCodec final : public Codec {
+class ZeroCodec final : public UnscaledCodec {
  public:
   ZeroCodec(Index rows, Index cols) : rows_(rows), cols_(cols) {}
 
   Index rows() const override { return rows_; }
   Index cols() const override { return cols_; }
   double distortion() const override { return 1; }
-  void fit_scales(const double*, double) override {}
-  bool has_column_scales() const override { return false; }
-  void fit_column(Index, const double*) override {}
-  Index group_rows() const override { return rows(); }
-  Index group_cols() const override { return cols(); }
-  double stored_ratio(Index, Index, double) const override { return 1; }
-  void rescale(Index, Index, double) override {}
   void encode(Index, Index i0, Index i1, const double*, double* decoded, std::uint32_t* codes,
               const TileMetric& = {}) const override {
     std::fill_n(decoded, i1 - i0, 0.0);
