@@ -209,6 +209,11 @@ TEST_CASE("damping that is given is taken, else held-out inputs choose") {
   const Report given = decompose_to_bits<Layer>(problem.w, problem.folds, options).report;
   CHECK(given.shrinkage.diagonal == 0);
   CHECK(given.shrinkage.damping == 0.07);
+  // what is told of held-out inputs is told of that damping
+  REQUIRE(given.held_out_loss.has_value());
+  CHECK(*given.held_out_loss != *chosen.held_out_loss);
+  options.damping = 10;
+  CHECK(*decompose_to_bits<Layer>(problem.w, problem.folds, options).report.held_out_loss > 1.2 * *given.held_out_loss);
   const Report alone = decompose_to_bits<Layer>(problem.w, {Hessian::from_matrix(problem.h())}, at(2.5)).report;
   CHECK(!alone.held_out_loss.has_value());
   CHECK(alone.shrinkage.diagonal == 0);

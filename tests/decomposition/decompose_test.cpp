@@ -49,6 +49,8 @@ TEST_CASE("the reported losses are those of what is stored, and the best iterate
   CHECK(report.relative_proxy_loss == doctest::Approx(relative_loss_by_loops(w, what, h.matrix())).epsilon(1e-6));
   CHECK(report.relative_frobenius_error == doctest::Approx((w - what).norm() / w.norm()).epsilon(1e-6));
   CHECK(report.bits_per_weight == layer->bits_per_weight());
+  CHECK(report.shrinkage.damping == options.damping);
+  CHECK(report.shrinkage.diagonal == 0);
   REQUIRE(report.iterations.size() == 8);
   CHECK(report.iterations.front().step == "Q 1");
   CHECK(report.iterations.back().step == "LR 4");

@@ -61,6 +61,15 @@ TEST_CASE("inputs that make no sense are refused") {
                        doctest::Contains("expected finite inputs, got nan in row 70, column 2"), std::invalid_argument);
 }
 
+HeldOutChoice chosen(const Matrix& w, const Matrix& first, const Matrix& second, const std::vector<Rate>& rates,
+                     double bits) {
+  const HeldOutTrial trial{w, first, second, rates, bits, bits_of_rates(rates, w.rows()), 6};
+  const HeldOutChoice choice = choose_shrinkage(trial);
+  // what is chosen for all inputs is half of what was best for halves
+  CHECK(trial.loss({2 * choice.shrinkage.diagonal, 2 * choice.shrinkage.damping}) == choice.loss);
+  return choice;
+}
+
 /// Inputs of strongly correlated columns.
 HeldOutChoice choice_for(Index tokens, double bits = 2.5) {
   const Index n = 64;
@@ -69,7 +78,7 @@ HeldOutChoice choice_for(Index tokens, double bits = 2.5) {
   const std::vector<Hessian> folds = split_hessians(view(x));
   std::vector<Rate> rates;
   for (int halves = 0; halves <= 8; ++halves) rates.push_back({0.5 * halves, 0, std::exp2(-halves), 1});
-  return choose_shrinkage(random_matrix(80, n, 5), folds[0].matrix(), folds[1].matrix(), rates, bits, 6);
+  return chosen(random_matrix(80, n, 5), folds[0].matrix(), folds[1].matrix(), rates, bits);
 }
 
 TEST_CASE("few tokens want much shrinkage, many little, and lose less on inputs held out") {
@@ -92,8 +101,8 @@ TEST_CASE("halves that say nothing are defined") {
   const std::vector<Rate> rates = {{0, 0, 1, 1}, {2, 0, 0.08, 1}};
   const Matrix zero = Matrix::Zero(n, n);
   const Matrix w = random_matrix(3, n, 1);
-  CHECK(choose_shrinkage(w, zero, zero, rates, 1.5, 1).loss == 0);
-  const HeldOutChoice no_weight = choose_shrinkage(Matrix::Zero(3, n), Matrix::Identity(n, n), zero, rates, 1.5, 1);
+  CHECK(chosen(w, zero, zero, rates, 1.5).loss == 0);
+  const HeldOutChoice no_weight = chosen(Matrix::Zero(3, n), Matrix::Identity(n, n), zero, rates, 1.5);
   CHECK(no_weight.loss == 0);
   CHECK(no_weight.shrinkage.diagonal > 0);
 }

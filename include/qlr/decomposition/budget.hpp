@@ -92,6 +92,13 @@ inline Extents budget_extents(Index rows, Index cols, Index rank, const std::vec
 /// What held-out inputs said of a Q and an In: other types that share them need not ask again.
 using HeldOutChoices = std::map<std::string, HeldOutChoice>;
 
+/// The shrinkage that held-out inputs ask for, or what they say of a damping that is given.
+inline HeldOutChoice ask_held_out(const HeldOutTrial& trial, const std::optional<double>& damping) {
+  if (!damping) return choose_shrinkage(trial);
+  const Shrinkage given = {0, *damping};
+  return {given, trial.loss(given)};
+}
+
 /// What a layer of that type and rank takes.
 template <class Layer>
 StoredBits bits_of_layer(const std::string& type, Index rows, Index cols, Index rank) {
@@ -202,17 +209,18 @@ BudgetPlan plan_budget(const std::string& type, const Matrix& w, const std::vect
     if (folds.size() == 2) {
       const std::string key = q.type_name() + " " + in.type_name();
       if (choices.count(key) == 0) {
-        const auto choose = [&](const Matrix& first, const Matrix& second) {
-          return choose_shrinkage(folded_w, first, second, rates, options.bits, options.seed, options.threads,
-                                  bits_of_layer<Layer>(type, w.rows(), w.cols(), 0));
+        const auto ask = [&](const Matrix& first, const Matrix& second) {
+          const StoredBits stored_bits = bits_of_layer<Layer>(type, w.rows(), w.cols(), 0);
+          return ask_held_out(
+              {folded_w, first, second, rates, options.bits, stored_bits, options.seed, options.threads},
+              options.damping);
         };
-        choices[key] = in.is_identity() ? choose(folds[0], folds[1])
-                                        : choose(fold_hessian(folds[0], in, options.threads),
-                                                 fold_hessian(folds[1], in, options.threads));
+        choices[key] = in.is_identity() ? ask(folds[0], folds[1])
+                                        : ask(fold_hessian(folds[0], in, options.threads),
+                                              fold_hessian(folds[1], in, options.threads));
       }
-      const HeldOutChoice& choice = choices[key];
-      plan.held_out_loss = choice.loss;
-      if (!options.damping) plan.shrinkage = choice.shrinkage;
+      plan.held_out_loss = choices[key].loss;
+      plan.shrinkage = choices[key].shrinkage;
     }
     Matrix h = shrunk(merged(folds, tokens, in, options.threads), plan.shrinkage);
     const double total = proxy_loss(folded_w, h, options.threads);
@@ -292,8 +300,7 @@ inline void expect_budget(const Matrix& w, const std::vector<Hessian>& folds, co
 /// far the Hessian is shrunk, is chosen by the loss expected on held-out inputs.
 ///
 /// W (m,n). folds: Hessians of parts of the inputs (split_hessians); with two of them each is held out in turn, else
-/// the damping is .01. Rows have to be alike for a rate to fit all of a column: Out is a rotation. In memory: four
-/// copies of W and three of H in double precision beside W itself, if In is the identity.
+/// the damping is .01. Rows have to be alike for a rate to fit all of a column: Out is a rotation.
 /// @post report.bits_per_weight <= options.bits
 /// @throws std::invalid_argument if a shape or an option makes no sense, a value is not finite, or bits are too few
 template <class Layer>
@@ -339,12 +346,7 @@ Decomposition<Layer> decompose_to_bits(const Matrix& w, std::vector<Hessian> fol
       detail::round_columns(*codec, plan, std::move(folded), fold_hessian(h, in, options.threads), options, clock,
                             report.iterations);
   });
-  clock.time("loss", [&] {
-    const Matrix what = detail::decoded(*layer);
-    report.relative_proxy_loss = relative_proxy_loss(w, what, h, options.threads);
-    report.relative_frobenius_error = relative_frobenius_error(w, what);
-  });
-  report.bits_per_weight = layer->bits_per_weight();
+  detail::report_layer(report, clock, *layer, w, h, options.threads);
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   return {std::move(layer), std::move(report)};
 }

@@ -73,6 +73,18 @@ Matrix decoded(const Layer& layer) {
   return out.template cast<double>();
 }
 
+/// Fills in the losses and the bits of what is stored.
+template <class Layer>
+void report_layer(Report& report, StageClock& clock, const Layer& layer, const Matrix& w, const Matrix& h,
+                  int threads) {
+  clock.time("loss", [&] {
+    const Matrix what = decoded(layer);
+    report.relative_proxy_loss = relative_proxy_loss(w, what, h, threads);
+    report.relative_frobenius_error = relative_frobenius_error(w, what);
+  });
+  report.bits_per_weight = layer.bits_per_weight();
+}
+
 }  // namespace detail
 
 /// Compresses a trained weight: W ~= What, so that tr((W - What) H (W - What)^T) is small, by CALDERA's alternation
@@ -111,12 +123,8 @@ Decomposition<Layer> decompose(const Matrix& w, const Hessian& hessian, const De
     const auto r_codec = make_codec(r);
     caldera({folded_w, folded_h, *q_codec, *l_codec, *r_codec}, options, clock, report.iterations);
   });
-  clock.time("loss", [&] {
-    const Matrix what = detail::decoded(*layer);
-    report.relative_proxy_loss = relative_proxy_loss(w, what, h, options.threads);
-    report.relative_frobenius_error = relative_frobenius_error(w, what);
-  });
-  report.bits_per_weight = layer->bits_per_weight();
+  detail::report_layer(report, clock, *layer, w, h, options.threads);
+  report.shrinkage = {0, options.damping};
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   return {std::move(layer), std::move(report)};
 }

@@ -45,45 +45,57 @@ inline std::vector<Hessian> split_hessians(MatrixView<const float> inputs, int t
   return folds;
 }
 
-/// What was chosen on held-out inputs, and the relative proxy loss that was expected there.
+/// Two halves of the inputs, each to be held out in turn, and what is to be compressed.
+///
+/// W (m,n), rows alike (rotated); first and second (n,n) are the halves' Hessians.
+struct HeldOutTrial {
+  const Matrix& w;
+  const Matrix& first;
+  const Matrix& second;
+  const std::vector<Rate>& rates;
+  double bits;  ///< a weight
+  StoredBits stored_bits;
+  std::uint64_t seed = 1;
+  int threads = 1;
+
+  /// Relative proxy loss to be expected on inputs that were not calibrated on: LDLQ at the best rates is simulated on
+  /// one half's Hessian, shrunk, and its loss taken on the other's; the geometric mean of both ways.
+  /// Cost: two Cholesky factorizations
+  double loss(const Shrinkage& shrinkage) const {
+    return std::sqrt(loss_on(second, first, shrinkage) * loss_on(first, second, shrinkage));
+  }
+
+ private:
+  double loss_on(const Matrix& other, const Matrix& seen, const Shrinkage& shrinkage) const {
+    const SymmetricFactor factor = pivoted_symmetric_factor(shrunk(seen, shrinkage), threads);
+    const ColumnRates chosen = choose_rates(w, factor, rates, bits, stored_bits, seed);
+    return relative_error(proxy_loss(chosen.sample_error, other, threads),
+                          proxy_loss(w(chosen.sample, Eigen::all), other, threads));
+  }
+};
+
+/// How far to shrink the Hessian, and the relative proxy loss that is expected on held-out inputs.
 struct HeldOutChoice {
   Shrinkage shrinkage;
   double loss = 0;
 };
 
-/// Chooses how far to shrink the Hessian of all inputs: for each candidate, LDLQ at the best rates for `bits` a weight
-/// is simulated on one half's Hessian and its loss taken on the other's, both ways; twice the tokens want half the
-/// shrinkage.
-///
-/// W (m,n), rows alike (rotated); first and second (n,n) are the halves' Hessians; without stored_bits, codes and
-/// scales count and padding does not. Cost: some 8 Cholesky factorizations
-inline HeldOutChoice choose_shrinkage(const Matrix& w, const Matrix& first, const Matrix& second,
-                                      const std::vector<Rate>& rates, double bits, std::uint64_t seed, int threads = 1,
-                                      StoredBits stored_bits = {}) {
-  if (!stored_bits) stored_bits = bits_of_rates(rates, w.rows());
+/// Chooses how far to shrink the Hessian of all inputs: the candidate with the least loss for halves, halved, since twice
+/// the tokens want half the shrinkage. Cost: some 4 trials
+inline HeldOutChoice choose_shrinkage(const HeldOutTrial& trial) {
   constexpr double damping_share = 0.1;
-  const auto loss_on_other = [&](const Shrinkage& shrinkage, const Matrix& seen, const Matrix& other) {
-    const ColumnRates chosen =
-        choose_rates(w, pivoted_symmetric_factor(shrunk(seen, shrinkage), threads), rates, bits, stored_bits, seed);
-    return relative_error(proxy_loss(chosen.sample_error, other, threads),
-                          proxy_loss(w(chosen.sample, Eigen::all), other, threads));
-  };
   const auto shrinkage_of = [](int step) {
     const double diagonal = 0.64 * std::exp2(-step);
     return Shrinkage{diagonal, damping_share * diagonal};
-  };
-  const auto loss_at = [&](int step) {
-    const Shrinkage candidate = shrinkage_of(step);
-    return std::sqrt(loss_on_other(candidate, first, second) * loss_on_other(candidate, second, first));
   };
   // the loss falls and rises again: walk down from the middle
   constexpr int middle = 2;
   constexpr int last = 9;
   int best = middle;
-  double least = loss_at(middle);
+  double least = trial.loss(shrinkage_of(middle));
   for (const int direction : {1, -1}) {
     for (int step = middle + direction; step >= 0 && step <= last; step += direction) {
-      const double loss = loss_at(step);
+      const double loss = trial.loss(shrinkage_of(step));
       if (!(loss < least)) break;
       least = loss;
       best = step;
