@@ -1,5 +1,5 @@
 // How long decompose_to_bits takes and how much memory, by the size of a layer: one thread, a made-up layer with
-// inputs, which is what `qlr decompose --inputs X.npy --bits B` does.
+// inputs, which is what `qlr decompose --inputs X.npy --bits B --factor-bits 2` does.
 //
 //   decompose_benchmark [--bits B] [--other] SIZE...
 //
@@ -92,23 +92,22 @@ void write_layer(std::FILE* file, Index size) {
 }
 
 /// A method's work on a weight and the Hessians of parts of the inputs.
-using Method = Report (*)(const Matrix& w, const std::vector<Hessian>& folds, double bits);
+using Method = Report (*)(const Matrix& w, std::vector<Hessian> folds, double bits);
 
-Report to_bits(const Matrix& w, const std::vector<Hessian>& folds, double bits) {
+Report to_bits(const Matrix& w, std::vector<Hessian> folds, double bits) {
   BudgetOptions options;
   options.bits = bits;
   options.ranks = {0, 8, 16, 32};
-  return decompose_to_bits<LayerOf<cli::ColumnRatesQ, 2, Identity>>(w, folds, options).report;
+  return decompose_to_bits<LayerOf<cli::ColumnRatesQ, 2, Identity>>(w, std::move(folds), options).report;
 }
 
 template <class Q>
-Report at_rank_64(const Matrix& w, const std::vector<Hessian>& folds, double) {
+Report at_rank_64(const Matrix& w, std::vector<Hessian> folds, double) {
   DecomposeOptions options;
   options.rank = 64;
   options.iterations = 20;
-  Hessian h = folds.front();
-  for (std::size_t k = 1; k < folds.size(); ++k) h.merge(folds[k]);
-  return decompose<LayerOf<Q, 4, Hadamard>>(w, h, options).report;
+  for (std::size_t k = 1; k < folds.size(); ++k) folds.front().merge(folds[k]);
+  return decompose<LayerOf<Q, 4, Hadamard>>(w, folds.front(), options).report;
 }
 
 /// One row, but for its last column.
@@ -116,11 +115,11 @@ void measure(std::FILE* file, Index size, const char* name, Method method, doubl
   std::rewind(file);
   const Matrix w = read(file, size, size).cast<double>();
   std::vector<ReportedStage> stages;
-  const std::vector<Hessian> folds = StageClock(stages).time("Hessian", [&] {
+  std::vector<Hessian> folds = StageClock(stages).time("Hessian", [&] {
     const RowMajorMatrixF x = read(file, tokens_of(size), size);
     return split_hessians({x.data(), x.rows(), x.cols()});
   });
-  const Report report = method(w, folds, bits);
+  const Report report = method(w, std::move(folds), bits);
   stages.insert(stages.end(), report.stages.begin(), report.stages.end());
   std::string list;
   char text[64];

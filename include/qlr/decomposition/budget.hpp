@@ -113,7 +113,8 @@ Matrix merged(const std::vector<Matrix>& folds, const std::vector<Index>& tokens
   const double all = double(std::accumulate(tokens.begin(), tokens.end(), Index(0)));
   Matrix h = folds.front() * (double(tokens.front()) / all);
   for (std::size_t k = 1; k < folds.size(); ++k) h += folds[k] * (double(tokens[k]) / all);
-  return in.is_identity() ? h : fold_hessian(h, in, threads);
+  if (in.is_identity()) return h;
+  return fold_hessian(h, in, threads);
 }
 
 /// Calls work(columns, in, out) with the parts of a layer.
