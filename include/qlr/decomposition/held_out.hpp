@@ -80,8 +80,8 @@ struct HeldOutChoice {
   double loss = 0;
 };
 
-/// Chooses how far to shrink the Hessian of all inputs: the candidate with the least loss for halves, halved, since twice
-/// the tokens want half the shrinkage. Cost: some 4 trials
+/// Chooses how far to shrink the Hessian of all inputs: the candidate with the least loss for halves, halved, since
+/// twice the tokens want half the shrinkage. Cost: some 4 trials
 inline HeldOutChoice choose_shrinkage(const HeldOutTrial& trial) {
   constexpr double damping_share = 0.1;
   const auto shrinkage_of = [](int step) {
