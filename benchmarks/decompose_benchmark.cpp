@@ -106,8 +106,7 @@ Report at_rank_64(const Matrix& w, std::vector<Hessian> folds, double) {
   DecomposeOptions options;
   options.rank = 64;
   options.iterations = 20;
-  for (std::size_t k = 1; k < folds.size(); ++k) folds.front().merge(folds[k]);
-  return decompose<LayerOf<Q, 4, Hadamard>>(w, folds.front(), options).report;
+  return decompose<LayerOf<Q, 4, Hadamard>>(w, merged(std::move(folds)), options).report;
 }
 
 /// One row, but for its last column.

@@ -109,7 +109,7 @@ qlr::Decomposition<Layer> at_column_rates(const Settings& settings, const qlr::M
   qlr::BudgetOptions options;
   options.bits = *settings.bits;
   options.types = column_rates_types(settings);
-  options.ranks = {0, 8, 16, 32};
+  options.ranks = {0, 8, 16, 32, 64};
   if (settings.rank) options.ranks = {*settings.rank};
   options.damping = settings.damping;
   options.descent_passes = settings.iterations.value_or(options.descent_passes);
@@ -129,8 +129,7 @@ qlr::Decomposition<Layer> at_one_rate(const Settings& settings, const LayerChoic
   options.seed = settings.seed;
   options.threads = settings.threads;
   options.progress = progress;
-  for (std::size_t k = 1; k < folds.size(); ++k) folds.front().merge(folds[k]);
-  return qlr::decompose<Layer>(w, folds.front(), options);
+  return qlr::decompose<Layer>(w, qlr::merged(std::move(folds)), options);
 }
 
 }  // namespace

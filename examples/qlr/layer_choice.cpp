@@ -179,9 +179,13 @@ LayerChoice choose_layer(const Settings& settings, qlr::Index rows, qlr::Index c
 }
 
 std::vector<std::string> column_rates_types(const Settings& settings) {
+  const std::vector<int> usual = {2, 1, 4, 8};
   std::vector<std::string> types;
-  for (const int factor_bits : settings.factor_bits ? std::vector<int>{*settings.factor_bits} : std::vector<int>{2, 4})
-    types.push_back(layer_type(settings, ColumnRatesQ().type_name(), qlr::Identity().type_name(), factor_bits));
+  for (const std::string& in : {qlr::Identity().type_name(), qlr::Hadamard().type_name()}) {
+    if (!settings.rotate && in != qlr::Identity().type_name()) continue;
+    for (const int factor_bits : settings.factor_bits ? std::vector<int>{*settings.factor_bits} : usual)
+      types.push_back(layer_type(settings, ColumnRatesQ().type_name(), in, factor_bits));
+  }
   return types;
 }
 

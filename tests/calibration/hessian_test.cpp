@@ -92,8 +92,11 @@ TEST_CASE("batches and merged parts add up to the whole") {
     batches.add(rows(x.view, begin, count));
   first.add(rows(x.view, 0, 13));
   second.add(rows(x.view, 13, 28));
+  const Hessian both = qlr::merged({first, second, empty});
   first.merge(second);
   first.merge(empty);
+  CHECK(both.matrix() == first.matrix());
+  CHECK_THROWS_AS(qlr::merged({}), std::invalid_argument);
   CHECK(batches.tokens() == 41);
   CHECK(first.tokens() == 41);
   CHECK(plain::max_difference(batches.matrix(), expected) <= 1e-13);

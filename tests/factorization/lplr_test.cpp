@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <stdexcept>
+
 #include "../random_matrix.hpp"
 #include "qlr/factorization/downdate.hpp"
 #include "qlr/rounding/make_codec.hpp"
@@ -75,6 +77,30 @@ TEST_CASE("more iterations of LPLR never lose more") {
     CHECK(loss <= before);
     before = loss;
   }
+}
+
+TEST_CASE("a diagonal metric gives the factors that it gives as a matrix") {
+  const Index m = 33;
+  const Index n = 70;
+  const Matrix a = structured(m, n, 3);
+  const Vector weight = random_matrix(n, 1, 5).col(0).array().square() + 0.1;
+  for (const LplrStart start : {LplrStart::svd, LplrStart::randomized_svd, LplrStart::sketch}) {
+    LplrOptions options;
+    options.iterations = 3;
+    options.start = start;
+    const auto layer = value_or_throw(Owned<Factors<3>>::allocate({std::uint32_t(m), std::uint32_t(n), 5}));
+    const auto l = make_codec(layer->l());
+    const auto r = make_codec(layer->r());
+    const Matrix h = weight.asDiagonal();
+    const LowRank dense = lplr(*l, *r, a, h, symmetric_factor(h), options);
+    const LowRank diagonal = lplr(*l, *r, a, DiagonalMatrix(weight), options);
+    CHECK(diagonal.loss == doctest::Approx(dense.loss).epsilon(1e-6));
+    CHECK(diagonal.loss == doctest::Approx(loss_by_loops(a - diagonal.l * diagonal.r, h)).epsilon(1e-9));
+    CHECK(decoded_term(layer->l()).isApprox(diagonal.l, 1e-5));
+    CHECK(decoded_term(layer->r()).isApprox(diagonal.r, 1e-5));
+    CHECK(diagonal.r.isApprox(dense.r, 1e-6));
+  }
+  CHECK_THROWS_AS(rank_constrained_regression(a, DiagonalMatrix(Vector::Ones(n + 1)), 2), std::invalid_argument);
 }
 
 TEST_CASE("degenerate problems are defined") {

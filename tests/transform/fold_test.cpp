@@ -20,10 +20,15 @@ struct ScaledRotation {
   Index n;
   std::uint64_t seed;
 
+  bool is_identity() const { return false; }
   double entry(Index i) const { return 0.5 + double(i % 3); }
   void apply(double* x, double*) const {
     for (Index i = 0; i < n; ++i) x[i] *= entry(i);
     qlr::apply_hadamard(x, n, seed);
+  }
+  void apply_inverse(double* x, double*) const {
+    qlr::apply_hadamard_inverse(x, n, seed);
+    for (Index i = 0; i < n; ++i) x[i] /= entry(i);
   }
   void apply_inverse_transpose(double* x, double*) const {
     for (Index i = 0; i < n; ++i) x[i] /= entry(i);
@@ -80,6 +85,7 @@ TEST_CASE("the folded Hessian is In H In^T, exactly symmetric, and keeps the los
     CHECK(plain::max_difference(folded, plain::multiply(plain::multiply(t, h), plain::transpose(t))) <= 1e-11);
     CHECK(plain::max_difference(folded, plain::transpose(folded)) == 0);
     CHECK(plain::max_difference(folded, qlr::fold_hessian(h, in, 3)) == 0);
+    CHECK(plain::max_difference(qlr::unfold_hessian(folded, in), h) < 1e-9 * h.norm());
     const Matrix e = plain::random(4, n, 3);
     CHECK(plain::loss(qlr::fold_weight(e, in, out), folded) == doctest::Approx(plain::loss(e, h)).epsilon(1e-10));
   }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <utility>
+#include <vector>
 
 #include "qlr/core/eigen.hpp"
 #include "qlr/core/expect.hpp"
@@ -120,5 +121,12 @@ class Hessian {
   Matrix sum_;  // of x x^T; only the lower triangle counts
   Index tokens_ = 0;
 };
+
+/// The Hessian of all inputs from those of their parts. @throws std::invalid_argument if there is none or sizes differ
+inline Hessian merged(std::vector<Hessian> parts) {
+  if (parts.empty()) refuse("expected at least one Hessian to merge, got none");
+  for (; parts.size() > 1; parts.pop_back()) parts.front().merge(parts.back());
+  return std::move(parts.front());
+}
 
 }  // namespace qlr

@@ -35,6 +35,11 @@ inline double proxy_loss(const Matrix& e, const Matrix& h, int threads = 1) {
   return loss;
 }
 
+/// tr(E H E^T) for a diagonal H. Cost: m n
+inline double proxy_loss(const Matrix& e, const DiagonalMatrix& h) {
+  return e.colwise().squaredNorm().dot(h.diagonal());
+}
+
 /// sqrt(numerator / denominator) of two losses; 0 / 0 is 0, and a loss beside nothing is infinite.
 /// Losses that rounding has made negative count as 0.
 inline double relative_error(double numerator, double denominator) {

@@ -9,6 +9,7 @@ namespace qlr {
 
 using Matrix = Eigen::MatrixXd;  // column-major: rounding and factorization walk columns
 using Vector = Eigen::VectorXd;
+using DiagonalMatrix = Eigen::DiagonalMatrix<double, Eigen::Dynamic>;
 using RowMajorMatrixF = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
 /// A row-major view as an Eigen expression, without a copy.

@@ -6,7 +6,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <map>
 #include <numeric>
 #include <optional>
 #include <string>
@@ -38,7 +37,7 @@ namespace qlr {
 struct BudgetOptions {
   double bits = 2.5;  ///< a weight, all that is stored
   /// Type names of layers whose Q is Columns, of which the one with the least expected loss is taken; none: Layer's
-  /// own.
+  /// own. Those that share Q and In had better follow one another.
   std::vector<std::string> types = {};
   std::vector<Index> ranks = {0};      ///< of L R, of which likewise one is taken
   std::optional<double> damping = {};  ///< instead of the shrinkage that held-out inputs ask for
@@ -63,24 +62,17 @@ inline std::size_t count_segments(std::string_view type) {
   refuse("expected a closed list of segments, got ", type);
 }
 
-/// All that is chosen for a layer type before the first code.
+/// All that is chosen before the first code.
 struct BudgetPlan {
   std::string type;
-  Shrinkage shrinkage;
-  std::optional<double> held_out_loss;
+  HeldOutChoice held_out;  // the shrinkage, and the loss if there are held-out inputs
   double expected_loss = std::numeric_limits<double>::infinity();
   std::vector<Index> order;  // of LDLQ, by single columns
   ColumnRates columns;
   Index rank = 0;
+  LowRank lr;
   std::vector<std::byte> l_state;
   std::vector<std::byte> r_state;
-  Matrix lr;  // what they decode to
-
-  /// Held-out inputs come first; where they say nothing, or the same, the loss expected on all inputs.
-  bool is_better_than(const BudgetPlan& other) const {
-    if (held_out_loss != other.held_out_loss) return held_out_loss < other.held_out_loss;
-    return expected_loss < other.expected_loss;
-  }
 };
 
 inline Extents budget_extents(Index rows, Index cols, Index rank, const std::vector<Index>& counts) {
@@ -88,9 +80,6 @@ inline Extents budget_extents(Index rows, Index cols, Index rank, const std::vec
   for (const Index count : counts) result.push_back(std::uint32_t(count));
   return result;
 }
-
-/// What held-out inputs said of a Q and an In: other types that share them need not ask again.
-using HeldOutChoices = std::map<std::string, HeldOutChoice>;
 
 /// The shrinkage that held-out inputs ask for, or what they say of a damping that is given.
 inline HeldOutChoice ask_held_out(const HeldOutTrial& trial, const std::optional<double>& damping) {
@@ -107,14 +96,12 @@ StoredBits bits_of_layer(const std::string& type, Index rows, Index cols, Index 
   };
 }
 
-/// The second moment of all inputs from those of their parts, in the coordinates of `in`.
-template <class In>
-Matrix merged(const std::vector<Matrix>& folds, const std::vector<Index>& tokens, const In& in, int threads) {
+/// The second moment of all inputs from those of their parts.
+inline Matrix mean_of(const std::vector<Matrix>& folds, const std::vector<Index>& tokens) {
   const double all = double(std::accumulate(tokens.begin(), tokens.end(), Index(0)));
   Matrix h = folds.front() * (double(tokens.front()) / all);
   for (std::size_t k = 1; k < folds.size(); ++k) h += folds[k] * (double(tokens[k]) / all);
-  if (in.is_identity()) return h;
-  return fold_hessian(h, in, threads);
+  return h;
 }
 
 /// Calls work(columns, in, out) with the parts of a layer.
@@ -128,109 +115,141 @@ template <class Layer>
 void choose_transforms(const Layer& layer, const Matrix& w, const std::vector<Matrix>& folds,
                        const std::vector<Index>& tokens, const BudgetOptions& options) {
   with_columns(layer, [&](const auto&, const auto& in, const auto& out) {
-    const Identity unchanged;
-    if (!in.is_identity()) choose_transform(in, w, merged(folds, tokens, unchanged, options.threads), options.seed);
-    choose_transform(out, w.transpose(), Matrix::Identity(w.rows(), w.rows()), ~options.seed);
+    if (!in.is_identity()) choose_transform(in, w, mean_of(folds, tokens), options.seed);
+    choose_transform(out, w.transpose(), DiagonalMatrix(Vector::Ones(w.rows())), ~options.seed);
   });
 }
 
 /// Factors of W that leave the least for Q: columns count by the inverse of their size, since at the best rates the
 /// logarithms of what is left of them add up.
 inline LowRank factors_before_q(Codec& l, Codec& r, const Matrix& w, std::uint64_t seed, int threads) {
-  Vector weight(w.cols());
-  for (Index j = 0; j < w.cols(); ++j) weight(j) = w.col(j).norm();
+  Vector weight = w.colwise().norm();
   const double least = 1e-3 * weight.mean();
   weight = weight.cwiseMax(least > 0 ? least : 1).cwiseInverse();
-  const Matrix metric = weight.asDiagonal();
   LplrOptions options;
   options.iterations = 2;
   options.start = LplrStart::randomized_svd;
   options.seed = seed;
   options.threads = threads;
-  return lplr(l, r, w, metric, symmetric_factor(metric, threads), options);
+  return lplr(l, r, w, DiagonalMatrix(weight), options);
 }
 
-/// Rates and a rank for W (m,n) in inner coordinates.
-template <class Layer>
-void plan_rates(BudgetPlan& plan, const Matrix& w, const SymmetricFactor& factor, const std::vector<Rate>& rates,
-                const BudgetOptions& options) {
-  double least_loss = std::numeric_limits<double>::infinity();
-  double least_bits = std::numeric_limits<double>::infinity();
+/// W and H in the inner coordinates of a layer, as rates are chosen for them.
+struct InnerProblem {
+  std::string in_and_q;  // type names: layers that share them share this
+  std::vector<Rate> rates;
+  Matrix w;
+  SymmetricFactor factor;
+  HeldOutChoice held_out;
+  double total = 0;  // tr(W H W^T)
+
+  /// Held-out inputs come first; where they say nothing, or the same, the loss expected on all inputs.
+  bool is_better_than(const BudgetPlan& plan, double expected_loss) const {
+    if (held_out.loss != plan.held_out.loss) return held_out.loss < plan.held_out.loss;
+    return expected_loss < plan.expected_loss;
+  }
+};
+
+/// @param folds Hessians of parts of the inputs; changed on the way, and changed back but for rounding
+template <class Layer, class Q, class In, class Out>
+InnerProblem inner_problem(const std::string& type, const Q& q, const In& in, const Out& out, const Matrix& w,
+                           std::vector<Matrix>& folds, const std::vector<Index>& tokens, const BudgetOptions& options) {
+  constexpr Shrinkage unknown = {0, 1e-2};
+  InnerProblem problem;
+  problem.in_and_q = in.type_name() + " " + q.type_name();
+  problem.rates = segment_rates(q);
+  problem.w = fold_weight(w, in, out, options.threads);
+  problem.held_out.shrinkage = options.damping ? Shrinkage{0, *options.damping} : unknown;
+  for (Matrix& fold : folds) fold = fold_hessian(std::move(fold), in, options.threads);
+  if (folds.size() == 2)
+    problem.held_out = ask_held_out({problem.w, folds[0], folds[1], problem.rates, options.bits,
+                                     bits_of_layer<Layer>(type, w.rows(), w.cols(), 0), options.seed, options.threads},
+                                    options.damping);
+  Matrix h = shrunk(mean_of(folds, tokens), problem.held_out.shrinkage);
+  for (Matrix& fold : folds) fold = unfold_hessian(std::move(fold), in, options.threads);
+  problem.total = proxy_loss(problem.w, h, options.threads);
+  problem.factor = pivoted_symmetric_factor(std::move(h), options.threads);
+  return problem;
+}
+
+/// Bits of the layer if all columns have the lowest rate.
+inline double least_bits(const StoredBits& stored_bits, const std::vector<Rate>& rates, Index cols) {
   const auto lowest = std::min_element(rates.begin(), rates.end(), [](auto& a, auto& b) { return a.bits < b.bits; });
   std::vector<Index> counts(rates.size(), 0);
-  counts[std::size_t(lowest - rates.begin())] = w.cols();
-  for (const Index rank : options.ranks) {
-    const StoredBits stored_bits = bits_of_layer<Layer>(plan.type, w.rows(), w.cols(), rank);
-    least_bits = std::min(least_bits, stored_bits(counts));
-    if (stored_bits(counts) > options.bits) continue;
+  counts[std::size_t(lowest - rates.begin())] = cols;
+  return stored_bits(counts);
+}
+
+/// Rates for a layer of that type and rank, its L and R chosen first. @return whether it is better than `best`, which
+/// it replaces then
+template <class Layer>
+bool plan_rank(BudgetPlan& best, const std::string& type, Index rank, const InnerProblem& problem,
+               const BudgetOptions& options) {
+  const Matrix& w = problem.w;
+  const StoredBits stored_bits = bits_of_layer<Layer>(type, w.rows(), w.cols(), rank);
+  if (least_bits(stored_bits, problem.rates, w.cols()) > options.bits) return false;
+  BudgetPlan plan;
+  plan.type = type;
+  plan.rank = rank;
+  plan.held_out = problem.held_out;
+  plan.order = problem.factor.order;
+  const auto choose = [&](const Matrix& target) {
+    plan.columns = choose_rates(target, problem.factor, problem.rates, options.bits, stored_bits, options.seed);
+  };
+  if (rank == 0) {
+    choose(w);
+  } else {
+    std::vector<Index> counts(problem.rates.size(), 0);
+    counts.front() = w.cols();
     const auto prototype =
-        value_or_throw(Owned<Layer>::allocate(plan.type, budget_extents(w.rows(), w.cols(), rank, counts)));
-    Matrix product;
-    std::vector<std::byte> l_state;
-    std::vector<std::byte> r_state;
+        value_or_throw(Owned<Layer>::allocate(type, budget_extents(w.rows(), w.cols(), rank, counts)));
     with_parts(*prototype, [&](const auto&, const auto& l, const auto& r, const auto&, const auto&) {
       const auto l_codec = make_codec(l);
       const auto r_codec = make_codec(r);
-      if (rank > 0) {
-        const LowRank lr = factors_before_q(*l_codec, *r_codec, w, options.seed, options.threads);
-        product = lr.l * lr.r;
-      }
-      l_state = l_codec->state();
-      r_state = r_codec->state();
+      plan.lr = factors_before_q(*l_codec, *r_codec, w, options.seed, options.threads);
+      plan.l_state = l_codec->state();
+      plan.r_state = r_codec->state();
     });
-    ColumnRates columns =
-        choose_rates(rank > 0 ? Matrix(w - product) : w, factor, rates, options.bits, stored_bits, options.seed);
-    if (stored_bits(columns.counts) > options.bits || !(columns.loss < least_loss)) continue;
-    least_loss = columns.loss;
-    plan.rank = rank;
-    plan.lr = std::move(product);
-    plan.l_state = std::move(l_state);
-    plan.r_state = std::move(r_state);
-    plan.columns = std::move(columns);
+    choose(w - plan.lr.l * plan.lr.r);
   }
-  if (least_bits > options.bits)
-    refuse("expected at least ", least_bits, " bits a weight for a matrix of shape (", w.rows(), ",", w.cols(),
-           "), got ", options.bits);
+  plan.expected_loss = relative_error(plan.columns.loss, problem.total);
+  if (stored_bits(plan.columns.counts) > options.bits) return false;
+  if (!best.type.empty() && !problem.is_better_than(best, plan.expected_loss)) return false;
+  best = std::move(plan);
+  return true;
 }
 
+/// The best of options.types and options.ranks; for each type the ranks are tried as they rise, to the first that does
+/// not help.
 template <class Layer>
-BudgetPlan plan_budget(const std::string& type, const Matrix& w, const std::vector<Matrix>& folds,
-                       const std::vector<Index>& tokens, HeldOutChoices& choices, const BudgetOptions& options) {
-  constexpr Shrinkage unknown = {0, 1e-2};
-  BudgetPlan plan;
-  plan.type = type;
-  std::vector<Index> counts(count_segments(type), 0);
-  counts.front() = w.cols();
-  const auto prototype = value_or_throw(Owned<Layer>::allocate(type, budget_extents(w.rows(), w.cols(), 0, counts)));
-  choose_transforms(*prototype, w, folds, tokens, options);
-  with_columns(*prototype, [&](const auto& q, const auto& in, const auto& out) {
-    const std::vector<Rate> rates = segment_rates(q);
-    const Matrix folded_w = fold_weight(w, in, out, options.threads);
-    plan.shrinkage = options.damping ? Shrinkage{0, *options.damping} : unknown;
-    if (folds.size() == 2) {
-      const std::string key = q.type_name() + " " + in.type_name();
-      if (choices.count(key) == 0) {
-        const auto ask = [&](const Matrix& first, const Matrix& second) {
-          const StoredBits stored_bits = bits_of_layer<Layer>(type, w.rows(), w.cols(), 0);
-          return ask_held_out(
-              {folded_w, first, second, rates, options.bits, stored_bits, options.seed, options.threads},
-              options.damping);
-        };
-        choices[key] = in.is_identity() ? ask(folds[0], folds[1])
-                                        : ask(fold_hessian(folds[0], in, options.threads),
-                                              fold_hessian(folds[1], in, options.threads));
-      }
-      plan.held_out_loss = choices[key].loss;
-      plan.shrinkage = choices[key].shrinkage;
+BudgetPlan plan_budget(const Matrix& w, std::vector<Matrix>& folds, const std::vector<Index>& tokens,
+                       const BudgetOptions& options) {
+  BudgetPlan best;
+  InnerProblem problem;
+  double fewest_bits = std::numeric_limits<double>::infinity();
+  std::vector<Index> ranks = options.ranks;
+  std::sort(ranks.begin(), ranks.end());
+  for (const std::string& type : options.types.empty() ? std::vector{Layer().type_name()} : options.types) {
+    std::vector<Index> counts(count_segments(type), 0);
+    counts.front() = w.cols();
+    const auto prototype = value_or_throw(Owned<Layer>::allocate(type, budget_extents(w.rows(), w.cols(), 0, counts)));
+    choose_transforms(*prototype, w, folds, tokens, options);
+    bool is_known = false;
+    with_columns(*prototype, [&](const auto& q, const auto& in, const auto& out) {
+      is_known = problem.in_and_q == in.type_name() + " " + q.type_name();
+      if (!is_known) problem = inner_problem<Layer>(type, q, in, out, w, folds, tokens, options);
+    });
+    fewest_bits = std::min(fewest_bits, least_bits(bits_of_layer<Layer>(type, w.rows(), w.cols(), ranks.front()),
+                                                   problem.rates, w.cols()));
+    for (const Index rank : ranks) {
+      if (rank == 0 && is_known) continue;  // no factors: this is the last type over again
+      if (!plan_rank<Layer>(best, type, rank, problem, options) && rank > 0) break;
     }
-    Matrix h = shrunk(merged(folds, tokens, in, options.threads), plan.shrinkage);
-    const double total = proxy_loss(folded_w, h, options.threads);
-    const SymmetricFactor factor = pivoted_symmetric_factor(std::move(h), options.threads);
-    plan_rates<Layer>(plan, folded_w, factor, rates, options);
-    plan.order = factor.order;
-    plan.expected_loss = relative_error(plan.columns.loss, total);
-  });
-  return plan;
+  }
+  if (best.type.empty())
+    refuse("expected at least ", fewest_bits, " bits a weight for a matrix of shape (", w.rows(), ",", w.cols(),
+           "), got ", options.bits);
+  return best;
 }
 
 template <class Term>
@@ -251,8 +270,8 @@ void store_segments(const Any<Terms...>& term, const std::vector<int>& segment) 
 inline void round_columns(Codec& codec, const BudgetPlan& plan, Matrix w, const Matrix& h, const BudgetOptions& options,
                           StageClock& clock, std::vector<ReportedStep>& steps) {
   const double total = proxy_loss(w, h, options.threads);
-  if (plan.rank > 0) w -= plan.lr;
-  const Matrix metric = shrunk(h, plan.shrinkage);
+  if (plan.rank > 0) w.noalias() -= plan.lr.l * plan.lr.r;
+  const Matrix metric = shrunk(h, plan.held_out.shrinkage);
   double best = std::numeric_limits<double>::infinity();
   std::vector<std::byte> best_state;
   const auto finish_step = [&](std::string step, const Matrix& q) {
@@ -317,35 +336,26 @@ Decomposition<Layer> decompose_to_bits(const Matrix& w, std::vector<Hessian> fol
     of_folds.push_back(std::move(fold).matrix());
   }
   folds.clear();
-  detail::BudgetPlan plan;
-  clock.time("plan", [&] {
-    detail::HeldOutChoices choices;
-    const std::vector<std::string> types =
-        options.types.empty() ? std::vector<std::string>{Layer().type_name()} : options.types;
-    for (const std::string& type : types) {
-      detail::BudgetPlan candidate = detail::plan_budget<Layer>(type, w, of_folds, tokens, choices, options);
-      if (plan.type.empty() || candidate.is_better_than(plan)) plan = std::move(candidate);
-    }
-  });
-  report.shrinkage = plan.shrinkage;
-  report.held_out_loss = plan.held_out_loss;
+  const detail::BudgetPlan plan =
+      clock.time("plan", [&] { return detail::plan_budget<Layer>(w, of_folds, tokens, options); });
+  report.shrinkage = plan.held_out.shrinkage;
+  if (of_folds.size() == 2) report.held_out_loss = plan.held_out.loss;
 
   auto layer = value_or_throw(
       Owned<Layer>::allocate(plan.type, detail::budget_extents(w.rows(), w.cols(), plan.rank, plan.columns.counts)));
   detail::choose_transforms(*layer, w, of_folds, tokens, options);
-  const Matrix h = detail::merged(of_folds, tokens, Identity(), options.threads);
+  Matrix h = detail::mean_of(of_folds, tokens);
   of_folds.clear();
   detail::with_parts(*layer, [&](const auto& q, const auto& l, const auto& r, const auto& in, const auto& out) {
     detail::store_segments(q, plan.columns.segment);
-    make_codec(l)->restore(plan.l_state);
-    make_codec(r)->restore(plan.r_state);
+    if (plan.rank > 0) {
+      make_codec(l)->restore(plan.l_state);
+      make_codec(r)->restore(plan.r_state);
+    }
     const auto codec = make_codec(q);
-    Matrix folded = fold_weight(w, in, out, options.threads);
-    if (in.is_identity())
-      detail::round_columns(*codec, plan, std::move(folded), h, options, clock, report.iterations);
-    else
-      detail::round_columns(*codec, plan, std::move(folded), fold_hessian(h, in, options.threads), options, clock,
-                            report.iterations);
+    h = fold_hessian(std::move(h), in, options.threads);
+    detail::round_columns(*codec, plan, fold_weight(w, in, out, options.threads), h, options, clock, report.iterations);
+    h = unfold_hessian(std::move(h), in, options.threads);
   });
   detail::report_layer(report, clock, *layer, w, h, options.threads);
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();

@@ -62,10 +62,12 @@ struct CalderaOptions {
   LrStep lr_step = {};      ///< instead of refit_factors
 };
 
-/// What the alternation works on: W and H in the layer's inner coordinates, and where the codes go.
+/// What the alternation works on: W and the damped H in the layer's inner coordinates, and where the codes go.
 struct CalderaProblem {
   const Matrix& w;
   const Matrix& h;
+  double damping;  ///< what was added to the diagonal of H
+  double total;    ///< tr(W H W^T), not damped
   Codec& q;
   Codec& l;
   Codec& r;
@@ -240,21 +242,22 @@ inline double loss_from_gradient(const Matrix& w, const Matrix& q, const Matrix&
 
 /// A later step for Q: descent from where Q is, and scales. Scales that have not changed when they were last fitted are
 /// left alone for some steps, since few codes change in each of them.
-inline void improve_q(const CalderaProblem& problem, const Matrix& h, Iterate& at, int threads) {
+inline void improve_q(const CalderaProblem& problem, Iterate& at, int threads) {
   constexpr int most_settled = 4;
-  descend_along(problem.q, h, at.q, at.gradient, affordable_passes(problem.q, later_q_passes), threads);
+  descend_along(problem.q, problem.h, at.q, at.gradient, affordable_passes(problem.q, later_q_passes), threads);
   if (at.settled > 0 && at.settled < most_settled)
     ++at.settled;
   else
-    at.settled = refit_scales_along(problem.q, h, at.q, at.gradient, threads) ? 0 : 1;
+    at.settled = refit_scales_along(problem.q, problem.h, at.q, at.gradient, threads) ? 0 : 1;
 }
 
 /// A step for Q. At first it is chosen in the metric downdated by the directions that L will be fitted on
 /// (downdate.hpp), discounted by the distortion that L will have.
-inline void step_q(const CalderaProblem& problem, const CalderaOptions& options, const Matrix& h,
-                   const StartingFactors& start, Iterate& at) {
+inline void step_q(const CalderaProblem& problem, const CalderaOptions& options, const StartingFactors& start,
+                   Iterate& at) {
+  const Matrix& h = problem.h;
   const bool first = at.q.size() == 0;
-  if (!first && !options.q_step) return improve_q(problem, h, at, options.threads);
+  if (!first && !options.q_step) return improve_q(problem, at, options.threads);
   const Matrix& l = at.lr.l.size() == 0 ? start.l : at.lr.l;
   Matrix target = problem.w;
   target.noalias() -= l * at.lr.r;
@@ -268,8 +271,9 @@ inline void step_q(const CalderaProblem& problem, const CalderaOptions& options,
 }
 
 /// A step for L and R.
-inline void step_lr(const CalderaProblem& problem, const CalderaOptions& options, const Matrix& h,
-                    const StartingFactors& start, Iterate& at) {
+inline void step_lr(const CalderaProblem& problem, const CalderaOptions& options, const StartingFactors& start,
+                    Iterate& at) {
+  const Matrix& h = problem.h;
   const bool first = at.lr.l.size() == 0;
   add_factors_product(at.gradient, 1, first ? start.l : at.lr.l, at.rh, options.threads);
   if (options.lr_step) {
@@ -300,10 +304,9 @@ inline void step_lr(const CalderaProblem& problem, const CalderaOptions& options
 inline void caldera(const CalderaProblem& problem, const CalderaOptions& options, StageClock& clock,
                     std::vector<ReportedStep>& steps) {
   const Matrix& w = problem.w;
-  const Matrix h = damped(problem.h, options.damping);
+  const Matrix& h = problem.h;
   const Index rank = problem.r.rows();
   const bool has_q = problem.q.distortion() < 1;
-  const double total = proxy_loss(w, problem.h, options.threads);
   const int count = options.iterations * ((has_q ? 1 : 0) + (rank > 0 ? 1 : 0));
 
   double best = std::numeric_limits<double>::infinity();
@@ -311,7 +314,7 @@ inline void caldera(const CalderaProblem& problem, const CalderaOptions& options
   std::vector<std::byte> l_state;
   std::vector<std::byte> r_state;
   const auto finish_step = [&](const char* name, int iteration, double loss) {
-    steps.push_back({name + (" " + std::to_string(iteration)), relative_error(loss, total)});
+    steps.push_back({name + (" " + std::to_string(iteration)), relative_error(loss, problem.total)});
     if (options.progress) options.progress(steps.back(), int(steps.size()), count);
     if (!(loss < best)) return;
     best = loss;
@@ -327,25 +330,24 @@ inline void caldera(const CalderaProblem& problem, const CalderaOptions& options
     lplr_options.threads = options.threads;
     const LowRank lr = clock.time(
         "LR", [&] { return lplr(problem.l, problem.r, w, h, symmetric_factor(h, options.threads), lplr_options); });
-    finish_step("LR", options.iterations, proxy_loss(w - lr.l * lr.r, problem.h, options.threads));
+    finish_step("LR", options.iterations, lr.loss - problem.damping * (w - lr.l * lr.r).squaredNorm());
     return;
   }
 
-  const double damping = (h - problem.h).diagonal().mean();
   const StartingFactors start = clock.time(
       "start", [&] { return options.start ? options.start(problem, options) : start_with_anchors(problem, options); });
   detail::Iterate at{Matrix(), {Matrix(), start.r, 0}, RowMajorMatrix(), error_product(start.r, h, options.threads)};
   const auto loss = [&] {
     return clock.time("loss", [&] {
       const Matrix& l = at.lr.l.size() == 0 ? start.l : at.lr.l;
-      return detail::loss_from_gradient(w, at.q, l, at.lr.r, at.gradient, damping, options.threads);
+      return detail::loss_from_gradient(w, at.q, l, at.lr.r, at.gradient, problem.damping, options.threads);
     });
   };
   for (int iteration = 1; iteration <= options.iterations; ++iteration) {
-    clock.time("Q", [&] { detail::step_q(problem, options, h, start, at); });
+    clock.time("Q", [&] { detail::step_q(problem, options, start, at); });
     finish_step("Q", iteration, loss());
     if (rank == 0) continue;
-    clock.time("LR", [&] { detail::step_lr(problem, options, h, start, at); });
+    clock.time("LR", [&] { detail::step_lr(problem, options, start, at); });
     finish_step("LR", iteration, loss());
   }
   problem.q.restore(q_state);

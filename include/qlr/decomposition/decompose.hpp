@@ -96,7 +96,7 @@ void report_layer(Report& report, StageClock& clock, const Layer& layer, const M
 /// @throws std::invalid_argument if a shape or an option makes no sense or a value is not finite, before anything else
 /// Source: CALDERA, arXiv 2405.18886.
 template <class Layer>
-Decomposition<Layer> decompose(const Matrix& w, const Hessian& hessian, const DecomposeOptions& options = {}) {
+Decomposition<Layer> decompose(const Matrix& w, Hessian hessian, const DecomposeOptions& options = {}) {
   const auto begin = std::chrono::steady_clock::now();
   detail::expect_weight(w, hessian.size());
   expect_options(options);
@@ -104,24 +104,30 @@ Decomposition<Layer> decompose(const Matrix& w, const Hessian& hessian, const De
     refuse("expected a rank of 0 to ", largest_extent, ", got ", options.rank);
   Report report;
   StageClock clock(report.stages);
-  const Matrix h = hessian.matrix();
+  Matrix h = std::move(hessian).matrix();
   const std::string type = options.type.empty() ? Layer().type_name() : options.type;
   const Index rank = Layer::static_rank == Dynamic ? options.rank : Layer::static_rank;
   Owned<Layer> layer = value_or_throw(
       Owned<Layer>::allocate(type, {std::uint32_t(w.rows()), std::uint32_t(w.cols()), std::uint32_t(rank)}));
   detail::with_parts(*layer, [&](const auto& q, const auto& l, const auto& r, const auto& in, const auto& out) {
     Matrix folded_w;
-    Matrix folded_h;
+    double damping = 0;
+    double total = 0;
     clock.time("transform", [&] {
       choose_transform(in, w, h, options.seed);
-      choose_transform(out, w.transpose(), Matrix::Identity(w.rows(), w.rows()), ~options.seed);
+      choose_transform(out, w.transpose(), DiagonalMatrix(Vector::Ones(w.rows())), ~options.seed);
       folded_w = fold_weight(w, in, out, options.threads);
-      folded_h = fold_hessian(h, in, options.threads);
+      h = fold_hessian(std::move(h), in, options.threads);
+      total = proxy_loss(folded_w, h, options.threads);
+      damping = damping_of(h, options.damping);
+      h.diagonal().array() += damping;
     });
     const auto q_codec = make_codec(q);
     const auto l_codec = make_codec(l);
     const auto r_codec = make_codec(r);
-    caldera({folded_w, folded_h, *q_codec, *l_codec, *r_codec}, options, clock, report.iterations);
+    caldera({folded_w, h, damping, total, *q_codec, *l_codec, *r_codec}, options, clock, report.iterations);
+    h.diagonal().array() -= damping;
+    h = unfold_hessian(std::move(h), in, options.threads);
   });
   detail::report_layer(report, clock, *layer, w, h, options.threads);
   report.shrinkage = {0, options.damping};

@@ -53,7 +53,7 @@ inline StartingFactors start_with_svd(const CalderaProblem& problem, const Calde
 
 /// The rank-constrained regression of W in the metric H: the SVD of W H^(1/2). Cost: some 30 (m n + n^2) r
 inline StartingFactors start_with_weighted_svd(const CalderaProblem& problem, const CalderaOptions& options) {
-  const Matrix h = damped(problem.h, options.damping);
+  const Matrix& h = problem.h;
   return detail::rounded_start(problem, problem.w, detail::regression_right(problem.w, h, problem.r.rows(), options), h,
                                options.threads);
 }
@@ -68,7 +68,7 @@ inline StartingFactors start_with_outliers(const CalderaProblem& problem, const 
   std::stable_sort(columns.begin(), columns.end(), [&](Index a, Index b) { return problem.h(a, a) > problem.h(b, b); });
   columns.resize(std::size_t(std::min(n, 2 * problem.r.rows())));
   Matrix h = Matrix::Zero(n, n);
-  h(columns, columns) = damped(problem.h(columns, columns), options.damping);
+  h(columns, columns) = problem.h(columns, columns);
   Matrix w = Matrix::Zero(problem.w.rows(), n);
   w(Eigen::all, columns) = problem.w(Eigen::all, columns);
   return detail::rounded_start(problem, w, detail::regression_right(w, h, problem.r.rows(), options), h,
@@ -81,7 +81,7 @@ inline CalderaStart start_from(Matrix l, Matrix r) {
   return [l = std::move(l), r = std::move(r)](const CalderaProblem& problem, const CalderaOptions& options) {
     expect_shape(l, problem.w.rows(), problem.r.rows(), "the starting L");
     expect_shape(r, problem.r.rows(), problem.w.cols(), "the starting R");
-    return detail::rounded_start(problem, l * r, r, damped(problem.h, options.damping), options.threads);
+    return detail::rounded_start(problem, l * r, r, problem.h, options.threads);
   };
 }
 

@@ -42,12 +42,19 @@ namespace detail {
 inline constexpr int factor_passes = 4;
 
 /// Rounds R, whose rows are coupled by L^T L and whose columns by H.
-inline Matrix round_right(Codec& codec, const Matrix& wanted, const Matrix& l, const Matrix& h,
-                          const SymmetricFactor& h_factor, double damping) {
-  const Matrix gram = damped(l.transpose() * l, damping);
+inline Matrix round_right(Codec& codec, const Matrix& wanted, const Matrix& gram, const Matrix& h,
+                          const SymmetricFactor& h_factor) {
   codec.fit_scales(wanted.data(), 1);
   Matrix r = round_ldlq_two_sided(codec, wanted, symmetric_factor(gram), h_factor);
   descend_two_sided(codec, wanted, gram, h, r, factor_passes);
+  return r;
+}
+
+/// The same for a diagonal H, which couples no columns.
+inline Matrix round_right(Codec& codec, const Matrix& wanted, const Matrix& gram) {
+  codec.fit_scales(wanted.data(), 1);
+  Matrix r = round_ldlq_rows(codec, wanted, symmetric_factor(gram));
+  descend_rows(codec, wanted, gram, r, factor_passes);
   return r;
 }
 
@@ -57,6 +64,47 @@ inline Matrix round_left(Codec& codec, const Matrix& wanted, const Matrix& gram,
   Matrix l = round_ldlq(codec, wanted, pivoted_symmetric_factor(gram, threads), ColumnScales::refit, threads);
   descend(codec, wanted, gram, l, factor_passes, threads);
   return l;
+}
+
+/// An L (m,r) to begin with.
+template <class Metric>
+Matrix starting_left(const Matrix& a, const Metric& h, Index rank, const LplrOptions& options) {
+  if (options.start == LplrStart::svd) return rank_constrained_regression(a, h, rank).l;
+  if (options.start == LplrStart::randomized_svd) {
+    SubspaceOptions subspace;
+    subspace.iterations = 12;
+    subspace.seed = options.seed;
+    return randomized_regression(a, h, rank, subspace).l;
+  }
+  Random random(options.seed);
+  Matrix sketch(a.cols(), rank);
+  for (double& entry : sketch.reshaped()) entry = random.normal();
+  return a * sketch;
+}
+
+/// The alternation, where round_wanted(R, L^T L) rounds R and loss(E) is tr(E H E^T).
+template <class Metric, class RoundRight, class Loss>
+LowRank alternate(Codec& l_codec, Codec& r_codec, const Matrix& a, const Metric& h, const LplrOptions& options,
+                  RoundRight&& round_wanted, Loss&& loss_of) {
+  const Index rank = r_codec.rows();
+  LowRank best{Matrix::Zero(a.rows(), rank), Matrix::Zero(rank, a.cols()), std::numeric_limits<double>::infinity()};
+  if (rank == 0) return best.loss = loss_of(a), best;
+  Matrix l = starting_left(a, h, rank, options);
+  std::vector<std::byte> l_state;
+  std::vector<std::byte> r_state;
+  for (int iteration = 0; iteration < options.iterations; ++iteration) {
+    const Matrix r = round_wanted(refit_right(a, l), damped(l.transpose() * l, options.damping));
+    const Matrix hr = h * r.transpose();
+    l = round_left(l_codec, refit_left(a, r, h), damped(r * hr, options.damping), options.threads);
+    const double loss = loss_of(a - l * r);
+    if (!(loss < best.loss)) continue;
+    best = {l, r, loss};
+    l_state = l_codec.state();
+    r_state = r_codec.state();
+  }
+  l_codec.restore(l_state);
+  r_codec.restore(r_state);
+  return best;
 }
 
 }  // namespace detail
@@ -71,38 +119,19 @@ inline Matrix round_left(Codec& codec, const Matrix& wanted, const Matrix& gram,
 /// Source: LPLR, arXiv 2310.11028; CALDERA, arXiv 2405.18886, algorithm 2.
 inline LowRank lplr(Codec& l_codec, Codec& r_codec, const Matrix& a, const Matrix& h, const SymmetricFactor& h_factor,
                     const LplrOptions& options = {}) {
-  const Index rank = r_codec.rows();
-  LowRank best{Matrix::Zero(a.rows(), rank), Matrix::Zero(rank, a.cols()), std::numeric_limits<double>::infinity()};
-  if (rank == 0) return best.loss = proxy_loss(a, h, options.threads), best;
-  Matrix l;
-  if (options.start == LplrStart::svd) {
-    l = rank_constrained_regression(a, h, rank).l;
-  } else if (options.start == LplrStart::randomized_svd) {
-    SubspaceOptions subspace;
-    subspace.iterations = 12;
-    subspace.seed = options.seed;
-    l = randomized_regression(a, h, rank, subspace).l;
-  } else {
-    Random random(options.seed);
-    Matrix sketch(a.cols(), rank);
-    for (double& entry : sketch.reshaped()) entry = random.normal();
-    l = a * sketch;
-  }
-  std::vector<std::byte> l_state;
-  std::vector<std::byte> r_state;
-  for (int iteration = 0; iteration < options.iterations; ++iteration) {
-    const Matrix r = detail::round_right(r_codec, refit_right(a, l), l, h, h_factor, options.damping);
-    const Matrix hr = h * r.transpose();
-    l = detail::round_left(l_codec, refit_left(a, r, h), damped(r * hr, options.damping), options.threads);
-    const double loss = proxy_loss(a - l * r, h, options.threads);
-    if (!(loss < best.loss)) continue;
-    best = {l, r, loss};
-    l_state = l_codec.state();
-    r_state = r_codec.state();
-  }
-  l_codec.restore(l_state);
-  r_codec.restore(r_state);
-  return best;
+  return detail::alternate(
+      l_codec, r_codec, a, h, options,
+      [&](const Matrix& wanted, const Matrix& gram) { return detail::round_right(r_codec, wanted, gram, h, h_factor); },
+      [&](const Matrix& error) { return proxy_loss(error, h, options.threads); });
+}
+
+/// The same for a diagonal H, without a matrix of its size.
+inline LowRank lplr(Codec& l_codec, Codec& r_codec, const Matrix& a, const DiagonalMatrix& h,
+                    const LplrOptions& options = {}) {
+  return detail::alternate(
+      l_codec, r_codec, a, h, options,
+      [&](const Matrix& wanted, const Matrix& gram) { return detail::round_right(r_codec, wanted, gram); },
+      [&](const Matrix& error) { return proxy_loss(error, h); });
 }
 
 }  // namespace qlr

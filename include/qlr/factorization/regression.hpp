@@ -21,8 +21,8 @@ struct Regression {
 namespace detail {
 
 /// Directions of the leading eigenvalues of basis (B H B^T) basis^T, B = basis^T A, written out as a Regression.
-inline Regression regression_within(const Matrix& basis, const Matrix& b, const Matrix& h, const Matrix& a,
-                                    Index rank) {
+template <class Metric>
+Regression regression_within(const Matrix& basis, const Matrix& b, const Metric& h, const Matrix& a, Index rank) {
   const Index count = basis.cols(), kept = std::min(rank, count);
   Regression result{Matrix::Zero(a.rows(), rank), Matrix::Zero(rank, a.cols()), Vector::Zero(rank)};
   if (kept == 0) return result;
@@ -44,6 +44,11 @@ inline void expect_regression(const Matrix& a, const Matrix& h) {
   expect_finite(a, "the matrix");
   expect_finite(h, "the Hessian");
 }
+inline void expect_regression(const Matrix& a, const DiagonalMatrix& h) {
+  expect_shape(h.diagonal(), a.cols(), 1, "the Hessian's diagonal");
+  expect_finite(a, "the matrix");
+  expect_finite(h.diagonal(), "the Hessian's diagonal");
+}
 
 /// Some solution X of X G = B for a positive semidefinite G (r,r) and B (m,r) whose rows lie in G's range; zero columns
 /// where G has none. Scaling G to a unit diagonal first keeps small directions apart from vanishing ones.
@@ -62,7 +67,8 @@ inline Matrix solve_right(const Matrix& b, const Matrix& g) {
 
 }  // namespace detail
 
-/// Rank-constrained regression: L (m,r) and R (r,n) that minimize tr((A - L R) H (A - L R)^T), A (m,n), H (n,n).
+/// Rank-constrained regression: L (m,r) and R (r,n) that minimize tr((A - L R) H (A - L R)^T), A (m,n), H (n,n), a
+/// Matrix or a DiagonalMatrix.
 ///
 /// L holds the leading eigenvectors of A H A^T and R = L^T A, which needs no inverse nor root of H: H may be singular.
 /// @pre H is symmetric and positive semidefinite
@@ -70,7 +76,8 @@ inline Matrix solve_right(const Matrix& b, const Matrix& g) {
 /// rank above min(m,n) is filled up with zeros
 /// @throws std::invalid_argument if the shapes do not fit or a value is not finite
 /// Cost: O(m n^2 + min(m,n)^3). Saha et al. 2024 (arXiv 2405.18886), lemma 4.2; Eckart and Young 1936
-inline Regression rank_constrained_regression(const Matrix& a, const Matrix& h, Index rank) {
+template <class Metric>
+Regression rank_constrained_regression(const Matrix& a, const Metric& h, Index rank) {
   detail::expect_rank(rank);
   detail::expect_regression(a, h);
   if (rank == 0 || a.rows() <= a.cols())
@@ -82,8 +89,8 @@ inline Regression rank_constrained_regression(const Matrix& a, const Matrix& h, 
 /// As rank_constrained_regression, within a subspace found by iteration from options.start and random columns.
 ///
 /// Cost: (4 m n + 2 n^2) (rank + oversampling) (iterations + 1)
-inline Regression randomized_regression(const Matrix& a, const Matrix& h, Index rank,
-                                        const SubspaceOptions& options = {}) {
+template <class Metric>
+Regression randomized_regression(const Matrix& a, const Metric& h, Index rank, const SubspaceOptions& options = {}) {
   detail::expect_rank(rank);
   detail::expect_options(options);
   const Index count = rank + options.oversampling;
@@ -103,7 +110,8 @@ inline Regression randomized_regression(const Matrix& a, const Matrix& h, Index 
 /// zero column of L.
 /// @pre H is symmetric and positive semidefinite @throws std::invalid_argument if the shapes do not fit or a value is
 /// not finite. Cost: 2 r n^2 + 2 m n r + O(r^3)
-inline Matrix refit_left(const Matrix& a, const Matrix& r, const Matrix& h) {
+template <class Metric>
+Matrix refit_left(const Matrix& a, const Matrix& r, const Metric& h) {
   detail::expect_regression(a, h);
   expect_shape(r, r.rows(), a.cols(), "R");
   expect_finite(r, "R");

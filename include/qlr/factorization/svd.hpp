@@ -16,12 +16,14 @@ struct Svd {
   Matrix v;  // (n,r)
 };
 
-/// The `rank` leading singular values and vectors of A (m,n).
+/// The `rank` leading singular values and vectors of A (m,n), of any scalar and any expression.
 ///
 /// @post U diag(s) V^T is a nearest matrix of that rank in the Frobenius norm. Each column of U has its element of
 /// largest magnitude positive; a rank above min(m,n) is filled up with zero columns.
 /// @throws std::invalid_argument if A is not finite. Cost: O(m n min(m,n))
-inline Svd svd(const Matrix& a, Index rank) {
+template <class Derived>
+Svd svd(const Eigen::MatrixBase<Derived>& matrix, Index rank) {
+  const Matrix a = matrix.template cast<double>();
   detail::expect_rank(rank);
   expect_finite(a, "the matrix");
   const Index m = a.rows(), n = a.cols();
@@ -52,7 +54,9 @@ inline Svd svd(const Matrix& a, Index rank) {
 ///
 /// @throws std::invalid_argument if A or the starting basis is not finite or the options make no sense
 /// Cost: 4 m n (rank + oversampling) (iterations + 1). Halko, Martinsson and Tropp 2011, algorithms 4.4 and 5.1
-inline Svd randomized_svd(const Matrix& a, Index rank, const SubspaceOptions& options = {}) {
+template <class Derived>
+Svd randomized_svd(const Eigen::MatrixBase<Derived>& matrix, Index rank, const SubspaceOptions& options = {}) {
+  const Matrix a = matrix.template cast<double>();
   detail::expect_rank(rank);
   detail::expect_options(options);
   const Index count = rank + options.oversampling;

@@ -20,7 +20,7 @@
 /// A transform is a view of length() entries with apply (x := T x), apply_inverse (x := T^(-1) x), apply_transpose
 /// (x := T^T x) and apply_inverse_transpose (x := T^(-T) x), each in place with length() entries of scratch;
 /// `is_orthogonal` says that the two in the middle agree, and so the two at the ends.
-/// check() looks at what is stored and says what is wrong with it.
+/// is_identity() says that nothing changes; check() looks at what is stored and says what is wrong with it.
 namespace qlr {
 
 /// T x = x.

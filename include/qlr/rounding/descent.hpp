@@ -200,6 +200,29 @@ inline void descend_two_sided_along(Codec& codec, const RowMajorMatrix& gwh, con
   }
 }
 
+/// descend_two_sided() for columns that are independent of one another, H diagonal and of no influence then.
+/// Cost: m^2 n a pass, and the searches.
+inline void descend_rows(Codec& codec, const Matrix& w, const Matrix& g, Matrix& q, int passes) {
+  const double one = 1;
+  bool changed = true;
+  for (int pass = 0; pass < passes && changed; ++pass) {
+    changed = false;
+    for (Index k = 0; k < q.rows(); ++k) {
+      if (!(g(k, k) > 0)) continue;
+      const Vector target = q.row(k).transpose() + (w - q).transpose() * (g.col(k) / g(k, k));
+      for (Index j = 0; j < q.cols(); ++j) {
+        double value;
+        std::uint32_t code;
+        codec.encode(j, k, k + 1, &target(j), &value, &code, {&one, true});
+        if (value == q(k, j)) continue;
+        codec.store(j, k, k + 1, &code);
+        q(k, j) = value;
+        changed = true;
+      }
+    }
+  }
+}
+
 /// Coordinate descent on tr(G (W - Q) H (W - Q)^T), G (m,m), H (n,n), row after row of Q; as descend() otherwise.
 /// Cost: 2 m n^2 + m^2 n, and that of descend_two_sided_along.
 inline void descend_two_sided(Codec& codec, const Matrix& w, const Matrix& g, const Matrix& h, Matrix& q, int passes) {

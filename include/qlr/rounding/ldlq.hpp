@@ -125,6 +125,15 @@ inline Matrix round_ldlq(Codec& codec, const Matrix& target, const SymmetricFact
   return decoded;
 }
 
+namespace detail {
+
+inline void expect_single_weights(const Codec& codec, Index cols) {
+  if (codec.tiles() != cols || codec.row_step() != 1)
+    refuse("expected codes of single weights under a metric on both sides");
+}
+
+}  // namespace detail
+
 /// LDLQ under a metric on both sides: rounds `target` (m,n) so that tr(G E H E^T) is small, G = M' diag(d') M'^T (m,m)
 /// behind `row_factor` and H behind `factor`. With c_j a column's target after feedback of the columns before it, its
 /// rows are rounded one after another to the values nearest to t_k = c_k + sum over positions i < k of m'(i,k) (c_i -
@@ -136,8 +145,7 @@ inline Matrix round_ldlq_two_sided(Codec& codec, const Matrix& target, const Sym
                                    const SymmetricFactor& factor) {
   const Index m = target.rows();
   const Index n = target.cols();
-  if (codec.tiles() != n || codec.row_step() != 1)
-    refuse("expected codes of single weights under a metric on both sides");
+  detail::expect_single_weights(codec, n);
   Matrix decoded(m, n);
   Matrix error(m, n);  // columns by position
   Vector residual(m);  // c - q by row position
@@ -154,6 +162,27 @@ inline Matrix round_ldlq_two_sided(Codec& codec, const Matrix& target, const Sym
       residual(k) = column(i) - decoded(i, j);
     }
     error.col(p) = target.col(j) - decoded.col(j);
+  }
+  return decoded;
+}
+
+/// round_ldlq_two_sided() for columns that are independent of one another, H diagonal: only rows feed back.
+/// Cost: m^2 n
+inline Matrix round_ldlq_rows(Codec& codec, const Matrix& target, const SymmetricFactor& row_factor) {
+  detail::expect_single_weights(codec, target.cols());
+  if (codec.has_column_scales())
+    for (Index j = 0; j < target.cols(); ++j) codec.fit_column(j, target.col(j).data());
+  Matrix decoded(target.rows(), target.cols());
+  Matrix error(target.rows(), target.cols());  // rows by position
+  for (Index k = 0; k < target.rows(); ++k) {
+    const Index i = row_factor.order[std::size_t(k)];
+    const Vector wanted = target.row(i).transpose() + error.topRows(k).transpose() * row_factor.m.col(k).head(k);
+    std::uint32_t code;
+    for (Index j = 0; j < target.cols(); ++j) {
+      codec.encode(j, i, i + 1, &wanted(j), &decoded(i, j), &code);
+      codec.store(j, i, i + 1, &code);
+    }
+    error.row(k) = target.row(i) - decoded.row(i);
   }
   return decoded;
 }

@@ -32,14 +32,35 @@ Matrix fold_weight(const Matrix& w, const In& in, const Out& out, int threads = 
   return folded;
 }
 
-/// In H In^T (n,n), the second moment of In x. Cost: 2 n transforms of length n.
+namespace detail {
+
+/// A H A^T (n,n) for the linear map that `apply` is.
+template <class Apply>
+Matrix change_both_sides(Matrix h, int threads, Apply&& apply) {
+  for (int side = 0; side < 2; ++side) {
+    change_columns(h, threads, apply);
+    h.transposeInPlace();
+  }
+  for (Index j = 0; j < h.cols(); ++j)
+    for (Index i = j + 1; i < h.rows(); ++i) h(i, j) = h(j, i) = 0.5 * (h(i, j) + h(j, i));
+  return h;
+}
+
+}  // namespace detail
+
+/// In H In^T (n,n), the second moment of In x. Cost: 2 n transforms of length n; no memory beside H.
 template <class In>
-Matrix fold_hessian(const Matrix& h, const In& in, int threads = 1) {
-  Matrix half = h;
-  detail::change_columns(half, threads, [&](double* x, double* scratch) { in.apply(x, scratch); });
-  Matrix folded = half.transpose();
-  detail::change_columns(folded, threads, [&](double* x, double* scratch) { in.apply(x, scratch); });
-  return 0.5 * (folded + folded.transpose());
+Matrix fold_hessian(Matrix h, const In& in, int threads = 1) {
+  if (in.is_identity()) return h;
+  return detail::change_both_sides(std::move(h), threads, [&](double* x, double* scratch) { in.apply(x, scratch); });
+}
+
+/// The H that fold_hessian was given, but for rounding.
+template <class In>
+Matrix unfold_hessian(Matrix h, const In& in, int threads = 1) {
+  if (in.is_identity()) return h;
+  return detail::change_both_sides(std::move(h), threads,
+                                   [&](double* x, double* scratch) { in.apply_inverse(x, scratch); });
 }
 
 }  // namespace qlr
