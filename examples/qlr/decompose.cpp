@@ -1,7 +1,9 @@
 #include "qlr/decomposition/decompose.hpp"
 
+#include <chrono>
 #include <filesystem>
 #include <functional>
+#include <limits>
 #include <stdexcept>
 #include <string>
 #include <system_error>
@@ -119,17 +121,40 @@ qlr::Decomposition<Layer> at_column_rates(const Settings& settings, const qlr::M
   return qlr::decompose_to_bits<Layer>(w, std::move(folds), options);
 }
 
-qlr::Decomposition<Layer> at_one_rate(const Settings& settings, const LayerChoice& choice, const qlr::Matrix& w,
-                                      std::vector<qlr::Hessian> folds, const qlr::Progress& progress) {
+/// Where several layers are possible, the one that loses least after one iteration.
+qlr::Decomposition<Layer> at_one_rate(const Settings& settings, const std::vector<LayerChoice>& possible,
+                                      const qlr::Matrix& w, std::vector<qlr::Hessian> folds,
+                                      const qlr::Progress& progress) {
   qlr::DecomposeOptions options;
-  options.type = choice.type;
-  options.rank = choice.rank;
   options.damping = settings.damping.value_or(options.damping);
-  options.iterations = settings.iterations.value_or(options.iterations);
   options.seed = settings.seed;
   options.threads = settings.threads;
+  qlr::Hessian hessian = qlr::merged(std::move(folds));
+  const auto begin = std::chrono::steady_clock::now();
+  const auto run = [&](const LayerChoice& choice, qlr::Hessian h) {
+    options.type = choice.type;
+    options.rank = choice.rank;
+    return qlr::decompose<Layer>(w, std::move(h), options);
+  };
+  const LayerChoice* best = &possible.front();
+  if (possible.size() > 1) {
+    options.iterations = 1;
+    double least = std::numeric_limits<double>::infinity();
+    for (const LayerChoice& choice : possible)
+      if (const double loss = run(choice, hessian).report.relative_proxy_loss; loss < least) {
+        least = loss;
+        best = &choice;
+      }
+  }
+  const double choosing = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  options.iterations = settings.iterations.value_or(qlr::DecomposeOptions().iterations);
   options.progress = progress;
-  return qlr::decompose<Layer>(w, qlr::merged(std::move(folds)), options);
+  auto result = run(*best, std::move(hessian));
+  if (possible.size() > 1) {
+    result.report.seconds += choosing;
+    result.report.stages.insert(result.report.stages.begin(), {"choice", choosing});
+  }
+  return result;
 }
 
 }  // namespace
@@ -139,8 +164,8 @@ std::string decompose(const Settings& settings) {
   if (!settings.save.empty()) qlr::value_or_throw(qlr::OutputFile::create(settings.save));
 
   const Problem problem = read_problem(settings);
-  LayerChoice choice;
-  if (!settings.has_column_rates()) choice = choose_layer(settings, problem.w.rows(), problem.w.cols());
+  std::vector<LayerChoice> possible;
+  if (!settings.has_column_rates()) possible = possible_layers(settings, problem.w.rows(), problem.w.cols());
 
   std::vector<qlr::ReportedStage> stages;
   std::vector<qlr::Hessian> folds = qlr::StageClock(stages).time("Hessian", problem.calibrate);
@@ -148,7 +173,7 @@ std::string decompose(const Settings& settings) {
     ProgressLine line;
     const auto progress = [&](const qlr::ReportedStep& step, int done, int of) { line.show(step, done, of); };
     return settings.has_column_rates() ? at_column_rates(settings, problem.w, std::move(folds), progress)
-                                       : at_one_rate(settings, choice, problem.w, std::move(folds), progress);
+                                       : at_one_rate(settings, possible, problem.w, std::move(folds), progress);
   };
   auto [layer, report] = run();
   report.seconds += stages.front().seconds;

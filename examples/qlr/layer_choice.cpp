@@ -150,7 +150,8 @@ std::optional<qlr::Index> largest_rank(LayerChoice choice, double bits, qlr::Ind
 
 }  // namespace
 
-LayerChoice choose_layer(const Settings& settings, qlr::Index rows, qlr::Index cols) {
+std::vector<LayerChoice> possible_layers(const Settings& settings, qlr::Index rows, qlr::Index cols) {
+  constexpr std::size_t most = 2;
   constexpr int usual_factor_bits = 4;
   constexpr qlr::Index usual_rank = 32;
   const std::string rotation = settings.rotate ? qlr::Hadamard().type_name() : qlr::Identity().type_name();
@@ -163,17 +164,20 @@ LayerChoice choose_layer(const Settings& settings, qlr::Index rows, qlr::Index c
     const int q_bits = settings.q_bits.value_or(2);
     if (q_bits == 0 && settings.rank == 0)
       throw UsageError("expected --q-bits or --rank above 0, got 0 for both, which stores nothing");
-    return choice_of(q_bits);
+    return {choice_of(q_bits)};
   }
+  std::vector<LayerChoice> possible;
   for (const int q_bits : settings.q_bits ? std::vector<int>{*settings.q_bits} : widths(settings)) {
     LayerChoice choice = choice_of(q_bits);
     if (settings.rank) {
-      if (bits_of(choice, rows, cols) <= *settings.bits) return choice;
+      if (bits_of(choice, rows, cols) <= *settings.bits) possible.push_back(choice);
     } else if (const auto rank = largest_rank(choice, *settings.bits, rows, cols); rank && (q_bits > 0 || *rank > 0)) {
       choice.rank = *rank;
-      return choice;
+      possible.push_back(choice);
     }
+    if (possible.size() == (settings.rank ? 1 : most)) break;
   }
+  if (!possible.empty()) return possible;
   throw UsageError("expected --bits to allow for the Q and the rank that were asked for, got " +
                    std::to_string(*settings.bits));
 }

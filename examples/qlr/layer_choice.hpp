@@ -20,10 +20,11 @@ struct LayerChoice {
   qlr::Index rank = 0;
 };
 
-/// The layer that the settings ask for, for a weight of that shape: Q at one rate, and a rank.
-/// @throws UsageError with the list of what there is, if that layer is not among the program's, or if bits do not
-/// suffice for it
-LayerChoice choose_layer(const Settings& settings, qlr::Index rows, qlr::Index cols);
+/// The layers that the settings allow for a weight of that shape: Q at one rate, and a rank. Where bits leave the width
+/// of Q open, the two widest that fit, each with the rank that fills the rest.
+/// @throws UsageError with the list of what there is, if no such layer is among the program's, or if bits do not
+/// suffice for one
+std::vector<LayerChoice> possible_layers(const Settings& settings, qlr::Index rows, qlr::Index cols);
 
 /// The type names of layers with a rate for each column, of which the best is to be taken.
 std::vector<std::string> column_rates_types(const Settings& settings);
