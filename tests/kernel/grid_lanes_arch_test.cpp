@@ -11,7 +11,7 @@ namespace {
 
 using namespace qlr;
 
-using Isa = kernel::XsimdArch<NativeArch>::type;
+using Isa = kernel::IsaOf<NativeArch>::type;
 
 /// A grid of a user.
 template <int Bits>

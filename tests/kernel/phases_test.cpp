@@ -83,14 +83,15 @@ TEST_CASE("threads may multiply by one layer at the same time") {
   work(0);
   other.join();
   for (int thread = 0; thread < threads; ++thread)
-    CHECK(test::same_bits(y[thread], test::run_matmul(shared, random_vector(std::uint64_t(thread), n), 1)));
+    CHECK(test::same_bits(y[thread],
+                          test::run_matmul<Int8Activations>(shared, random_vector(std::uint64_t(thread), n), 1)));
 }
 
 TEST_CASE("threads that share the phases of one product get what one thread gets") {
   const RandomLayer<Layer> layer(1, {m, n, rank});
   constexpr Index batch = 6;
   const std::vector<float> x = random_vector(3, batch * n);
-  const std::vector<float> expected = test::run_matmul(*layer, x, batch);
+  const std::vector<float> expected = test::run_matmul<Int8Activations>(*layer, x, batch);
   const std::vector<float> y = test::run_product(*layer, x, batch, [&](const float* in, float* out, Workspace ws) {
     const auto together = [](const auto& first, const auto& second) {
       std::thread other(second);
@@ -98,7 +99,7 @@ TEST_CASE("threads that share the phases of one product get what one thread gets
       other.join();
     };
     together([&] { layer->prepare(in, ws, 0, 2); }, [&] { layer->prepare(in, ws, 2, batch); });
-    together([&] { layer->project(ws, 0, 16); }, [&] { layer->project(ws, 16, rank); });
+    together([&] { layer->project(ws, 0, 32); }, [&] { layer->project(ws, 32, rank); });
     together([&] { layer->multiply(ws, out, 0, 96); }, [&] { layer->multiply(ws, out, 96, m); });
     together([&] { layer->finish(out, ws, 0, 3); }, [&] { layer->finish(out, ws, 3, batch); });
   });

@@ -95,16 +95,28 @@ inline bool same_bits(const std::vector<float>& a, const std::vector<float>& b) 
 }
 
 /// All four phases, divided as for many threads.
-template <class Layer>
+template <class Activations = FloatActivations, class Layer>
 std::vector<float> run_in_ranges(const Layer& layer, const std::vector<float>& x, Index batch, Index step) {
+  const Index project_step = round_up(step, Layer::project_step);
   return run_product(layer, x, batch, [&](const float* in, float* out, Workspace workspace) {
-    for (Index b = batch; b-- > 0;) layer.prepare(in, workspace, b, b + 1);
-    for (Index k = round_up(layer.rank(), step); (k -= step) >= 0;)
-      layer.project(workspace, k, std::min(k + step, layer.rank()));
+    for (Index b = batch; b-- > 0;) layer.template prepare<NativeArch, Activations>(in, workspace, b, b + 1);
+    for (Index k = round_up(layer.rank(), project_step); (k -= project_step) >= 0;)
+      layer.template project<NativeArch, Activations>(workspace, k, std::min(k + project_step, layer.rank()));
     for (Index i = round_up(layer.rows(), step); (i -= step) >= 0;)
-      layer.multiply(workspace, out, i, std::min(i + step, layer.rows()));
-    for (Index b = batch; b-- > 0;) layer.finish(out, workspace, b, b + 1);
+      layer.template multiply<NativeArch, Activations>(workspace, out, i, std::min(i + step, layer.rows()));
+    for (Index b = batch; b-- > 0;) layer.template finish<NativeArch, Activations>(out, workspace, b, b + 1);
   });
+}
+
+/// How a product is divided into ranges and batches makes no difference to a bit of y.
+template <class Activations = FloatActivations, class Layer>
+void check_divisions(const Layer& layer, const std::vector<float>& x, Index batch, const std::vector<float>& y) {
+  const Index m = layer.rows(), n = layer.cols();
+  CHECK(same_bits(run_in_ranges<Activations>(layer, x, batch, 16), y));
+  CHECK(same_bits(run_in_ranges<Activations>(layer, x, batch, 48), y));
+  for (Index b = 0; b < batch; ++b)
+    CHECK(same_bits(run_matmul<Activations>(layer, {x.begin() + b * n, x.begin() + (b + 1) * n}, 1),
+                    {y.begin() + b * m, y.begin() + (b + 1) * m}));
 }
 
 template <class Layer>
@@ -130,11 +142,7 @@ void check_product(const RandomLayer<Layer>& random, Index batch) {
   }
   CHECK(worst <= tolerance);
 
-  CHECK(same_bits(run_in_ranges(layer, x, batch, 16), y));
-  CHECK(same_bits(run_in_ranges(layer, x, batch, 48), y));
-  for (Index b = 0; b < batch; ++b)
-    CHECK(same_bits(run_matmul(layer, {x.begin() + b * n, x.begin() + (b + 1) * n}, 1),
-                    {y.begin() + b * m, y.begin() + (b + 1) * m}));
+  check_divisions(layer, x, batch, y);
 }
 
 inline constexpr Size term_sizes[] = {{1, 1},    {2, 3},   {3, 33},  {7, 65}, {8, 2},   {9, 64},  {15, 7},   {16, 16},

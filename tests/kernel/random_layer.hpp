@@ -177,10 +177,11 @@ std::vector<float> run_product(const Layer& layer, const std::vector<float>& x, 
   return {out.as<float>(), out.as<float>() + batch * layer.rows()};
 }
 
-template <class Layer>
+template <class Activations = FloatActivations, class Layer>
 std::vector<float> run_matmul(const Layer& layer, const std::vector<float>& x, Index batch) {
-  return run_product(layer, x, batch,
-                     [&](const float* in, float* out, Workspace workspace) { layer.matmul(in, out, workspace); });
+  return run_product(layer, x, batch, [&](const float* in, float* out, Workspace workspace) {
+    layer.template matmul<NativeArch, Activations>(in, out, workspace);
+  });
 }
 
 inline std::vector<double> to_doubles(const std::vector<float>& x) { return {x.begin(), x.end()}; }

@@ -25,17 +25,21 @@ struct Workspace {
 /// Stands for the instruction set that the translation unit is compiled for.
 struct NativeArch;
 
+/// How a product reads x (qlr/kernel/activations.hpp): as it is, or quantized to 8 bits.
+struct FloatActivations;
+struct Int8Activations;
+
 namespace kernel {
 
 template <class Layer>
 Index workspace_bytes(const Layer& layer, Index batch) noexcept;
-template <class Arch, class Layer>
+template <class Arch, class Activations, class Layer>
 void prepare(const Layer& layer, const float* x, Workspace workspace, Index b0, Index b1) noexcept;
-template <class Arch, class Layer>
+template <class Arch, class Activations, class Layer>
 void project(const Layer& layer, Workspace workspace, Index k0, Index k1) noexcept;
-template <class Arch, class Layer>
+template <class Arch, class Activations, class Layer>
 void multiply(const Layer& layer, Workspace workspace, float* y, Index i0, Index i1) noexcept;
-template <class Arch, class Layer>
+template <class Arch, class Activations, class Layer>
 void finish(const Layer& layer, float* y, Workspace workspace, Index b0, Index b1) noexcept;
 
 }  // namespace kernel
@@ -45,15 +49,16 @@ void finish(const Layer& layer, float* y, Workspace workspace, Index b0, Index b
 ///
 /// A product has four phases, so that a caller's threads can share it: between two phases the caller puts a barrier,
 /// and within a phase the ranges of different threads do not overlap. With X (batch, n) and Y (batch, m), row-major:
-///   prepare(x, ws, b0, b1)     transforms the rows b0 to b1 of X
+///   prepare(x, ws, b0, b1)     transforms and quantizes the rows b0 to b1 of X
 ///   project(ws, k0, k1)        rows k0 to k1 of t = R x, for all of the batch
 ///   multiply(ws, y, i0, i1)    rows i0 to i1 of Q x + L t, for all of the batch
 ///   finish(y, ws, b0, b1)      transforms the rows b0 to b1 of Y back
-/// Ranges of project and multiply begin at multiples of project_step and row_step and end at one or at the end.
+/// Ranges of project and multiply begin at multiples of project_step and row_step and end at one or at the end. All
+/// phases of a product have the same Arch and Activations.
 template <class Derived>
 class LayerOperations {
  public:
-  static constexpr Index project_step = 16;
+  static constexpr Index project_step = 32;
   static constexpr Index row_step = 16;
 
   /// All that is stored, extents and padding included, in bits over rows * cols; 0 for an empty matrix.
@@ -62,36 +67,36 @@ class LayerOperations {
   /// Bytes that a product of `batch` vectors needs.
   Index workspace_bytes(Index batch) const noexcept { return kernel::workspace_bytes(derived(), batch); }
 
-  template <class Arch = NativeArch>
+  template <class Arch = NativeArch, class Activations = Int8Activations>
   void prepare(const float* x, Workspace workspace, Index b0, Index b1) const noexcept {
-    kernel::prepare<Arch>(derived(), x, workspace, b0, b1);
+    kernel::prepare<Arch, Activations>(derived(), x, workspace, b0, b1);
   }
-  template <class Arch = NativeArch>
+  template <class Arch = NativeArch, class Activations = Int8Activations>
   void project(Workspace workspace, Index k0, Index k1) const noexcept {
-    kernel::project<Arch>(derived(), workspace, k0, k1);
+    kernel::project<Arch, Activations>(derived(), workspace, k0, k1);
   }
-  template <class Arch = NativeArch>
+  template <class Arch = NativeArch, class Activations = Int8Activations>
   void multiply(Workspace workspace, float* y, Index i0, Index i1) const noexcept {
-    kernel::multiply<Arch>(derived(), workspace, y, i0, i1);
+    kernel::multiply<Arch, Activations>(derived(), workspace, y, i0, i1);
   }
-  template <class Arch = NativeArch>
+  template <class Arch = NativeArch, class Activations = Int8Activations>
   void finish(float* y, Workspace workspace, Index b0, Index b1) const noexcept {
-    kernel::finish<Arch>(derived(), y, workspace, b0, b1);
+    kernel::finish<Arch, Activations>(derived(), y, workspace, b0, b1);
   }
 
   /// y = What x; x has cols() entries, y rows(). @pre workspace has workspace_bytes(1) bytes
-  template <class Arch = NativeArch>
+  template <class Arch = NativeArch, class Activations = Int8Activations>
   void matvec(const float* x, float* y, void* workspace) const noexcept {
-    matmul<Arch>(x, y, {workspace, 1});
+    matmul<Arch, Activations>(x, y, {workspace, 1});
   }
 
   /// Y = X What^T with X (batch, n) and Y (batch, m), row-major. @pre workspace has workspace_bytes(batch) bytes
-  template <class Arch = NativeArch>
+  template <class Arch = NativeArch, class Activations = Int8Activations>
   void matmul(const float* x, float* y, Workspace workspace) const noexcept {
-    prepare<Arch>(x, workspace, 0, workspace.batch);
-    project<Arch>(workspace, 0, derived().rank());
-    multiply<Arch>(workspace, y, 0, derived().rows());
-    finish<Arch>(y, workspace, 0, workspace.batch);
+    prepare<Arch, Activations>(x, workspace, 0, workspace.batch);
+    project<Arch, Activations>(workspace, 0, derived().rank());
+    multiply<Arch, Activations>(workspace, y, 0, derived().rows());
+    finish<Arch, Activations>(y, workspace, 0, workspace.batch);
   }
 
  private:

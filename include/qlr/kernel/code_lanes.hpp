@@ -48,7 +48,7 @@ class CodeLanes {
     // fewer rows than a block's leave out lines, and hardware does not foresee which
     constexpr bool skips_lines = Vectors * lanes<Isa> < block_rows;
     Quad quad;
-    unroll<Codes::planes>([&](auto plane) {
+    unroll<Codes::planes>([&](auto plane) QLR_UNROLLED {
       constexpr int width = Codes::width(plane);
       const auto at = std::size_t(number);
       quad.words[plane] = word_address<plane>(at / (8 / width), 0);
@@ -63,7 +63,7 @@ class CodeLanes {
   /// The codes of four neighbouring tiles in the four bytes of each lane, for rows `vector` registers further down.
   Words<Isa> codes(const Quad& quad, int vector) const noexcept {
     Words<Isa> codes(0u);
-    unroll<Codes::planes>([&](auto plane) {
+    unroll<Codes::planes>([&](auto plane) QLR_UNROLLED {
       const Words<Isa> word = load_words<Isa>(quad.words[plane] + bytes_below(vector));
       const Words<Isa> part = shift_right<Isa>(word, quad.shifts[plane]) & Words<Isa>(Codes::mask(plane) * 0x01010101u);
       if constexpr (plane == 0)
@@ -74,10 +74,47 @@ class CodeLanes {
     return codes;
   }
 
+  /// The words of 32 neighbouring tiles, whole steps of every code of at most 8 bits, for `Vectors` registers of rows.
+  template <int Vectors>
+  class Block {
+   public:
+    /// The Number-th of the words that the tiles' parts in a plane are in.
+    template <int Plane, int Number>
+    Words<Isa> word(int vector) const noexcept {
+      constexpr Index in_step = Codes::step_pieces(Plane);
+      const Index height = is_whole ? block_rows : height_, strip_bytes = is_whole ? 4 * load_rows : strip_bytes_;
+      return load_words<Isa>(words_ + Number / in_step * (step_bytes * height) +
+                             (words_before(Plane) + Number % in_step) * strip_bytes + bytes_below(vector));
+    }
+
+   private:
+    friend CodeLanes;
+    /// All rows of a block of 64, whose strides are known.
+    static constexpr bool is_whole = Vectors * lanes<Isa> == block_rows;
+
+    Block(const std::uint8_t* words, Index height, Index strip_bytes) noexcept
+        : words_(words), height_(height), strip_bytes_(strip_bytes) {}
+
+    const std::uint8_t* words_;
+    Index height_, strip_bytes_;
+  };
+
+  /// The tiles from `tile` on. @pre has_quads, tile is a multiple of 32, tile + 32 <= tiles_in_words()
+  template <int Vectors>
+  Block<Vectors> block(Index tile) const noexcept {
+    constexpr Index steps = 32 / Codes::step_tiles;
+    const std::uint8_t* words = plane_[0] + tile / Codes::step_tiles * (step_bytes * height_);
+    if constexpr (!Block<Vectors>::is_whole)
+      for (Index step = 0; step < steps; ++step)
+        for (int vector = 0; vector < Vectors; vector += lines_apart)
+          prefetch(words, (prefetched_steps + step) * step_bytes * height_ + bytes_below(vector));
+    return {words, height_, strip_bytes_};
+  }
+
   /// The codes of one tile. @pre 0 <= tile < tiles
   Words<Isa> tile(Index tile, int vector) const noexcept {
     Words<Isa> codes(0u);
-    unroll<Codes::planes>([&](auto number) {
+    unroll<Codes::planes>([&](auto number) QLR_UNROLLED {
       constexpr int plane = decltype(number)::value;
       const Words<Isa> part = tile_part<plane>(tile, vector) & Words<Isa>(Codes::mask(plane));
       if constexpr (plane == 0)

@@ -40,7 +40,7 @@ class DecodeLanes {
         for (Index c = 0; c < count; ++c) {
           const auto value = Floats<Isa>::load_aligned(values[c]);
           for (int k = 0; k < Batch; ++k)
-            panel.sums[k][v] = xsimd::fma(value, Floats<Isa>(x[std::size_t(k)][first + c]), panel.sums[k][v]);
+            panel.sums[k][v] = multiply_add<Isa>(value, Floats<Isa>(x[std::size_t(k)][first + c]), panel.sums[k][v]);
         }
       }
     }
@@ -89,21 +89,24 @@ class DecodeLanes<Isa, Term, std::enable_if_t<is_scalar_grid<typename Term::Grid
   [[gnu::always_inline]] void add_quad(const Rows<Batch>& x, Index j,
                                        Panel<Isa, Batch, Vectors>& panel) const noexcept {
     const auto quad = codes_.template quad<Vectors>(j / 4);
-    unroll<Vectors>([&](auto v) {
+    unroll<Vectors>([&](auto v) QLR_UNROLLED {
       const Words<Isa> codes = codes_.codes(quad, v);
-      unroll<4>([&](auto byte) {
+      unroll<4>([&](auto byte) QLR_UNROLLED {
         const Floats<Isa> value = grid_(shift_right<8 * decltype(byte)::value, Isa>(codes));
-        unroll<Batch>(
-            [&](auto k) { panel.sums[k][v] = xsimd::fma(value, Floats<Isa>(x[k][j + byte]), panel.sums[k][v]); });
+        unroll<Batch>([&](auto k) QLR_UNROLLED {
+          panel.sums[k][v] = multiply_add<Isa>(value, Floats<Isa>(x[k][j + byte]), panel.sums[k][v]);
+        });
       });
     });
   }
 
   template <int Batch, int Vectors>
   void add_column(const Rows<Batch>& x, Index j, Panel<Isa, Batch, Vectors>& panel) const noexcept {
-    unroll<Vectors>([&](auto v) {
+    unroll<Vectors>([&](auto v) QLR_UNROLLED {
       const Floats<Isa> value = grid_(codes_.tile(j, v));
-      unroll<Batch>([&](auto k) { panel.sums[k][v] = xsimd::fma(value, Floats<Isa>(x[k][j]), panel.sums[k][v]); });
+      unroll<Batch>([&](auto k) QLR_UNROLLED {
+        panel.sums[k][v] = multiply_add<Isa>(value, Floats<Isa>(x[k][j]), panel.sums[k][v]);
+      });
     });
   }
 

@@ -1,51 +1,53 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 
 #include "qlr/core/view.hpp"
 #include "qlr/format/any.hpp"
 #include "qlr/format/layer.hpp"
 #include "qlr/format/q_plus_lr.hpp"
 #include "qlr/format/transformed.hpp"
+#include "qlr/kernel/columns_kernel.hpp"
+#include "qlr/kernel/integer_kernel.hpp"
 #include "qlr/kernel/panel.hpp"
+#include "qlr/kernel/quantized_input.hpp"
 #include "qlr/kernel/term_kernel.hpp"
 
 namespace qlr::kernel {
 
-/// A workspace from its first aligned float on, for so many vectors x.
+/// A workspace from its first aligned byte on, for so many vectors x.
 struct Memory {
-  float* data;
+  std::byte* data;
   Index batch;
 };
 
-/// Rows of a matrix in a workspace are aligned to this many floats.
-inline constexpr Index row_alignment = 16;
-
 /// How a layer runs the phases of a product (LayerOperations):
-///   floats(layer, batch)                     the memory that a product needs
+///   bytes(layer, batch)                      the memory that a product needs
 ///   input(layer, memory)                     where x (batch, cols) has to be put
 ///   prepare<Isa>(layer, memory, b0, b1)      after x is there
 ///   project<Isa>(layer, memory, k0, k1)
 ///   multiply<Isa>(layer, memory, y, i0, i1)
 ///   finish(layer, memory, y, b0, b1)
-template <class Layer>
+template <class Layer, class Activations>
 struct LayerKernel;
 
-template <class Q, class L, class R>
-struct LayerKernel<QplusLR<Q, L, R>> {
+template <class Q, class L, class R, class Activations>
+struct LayerKernel<QplusLR<Q, L, R>, Activations> {
   using Layer = QplusLR<Q, L, R>;
 
-  static Index floats(const Layer& layer, Index batch) noexcept { return place(layer, {nullptr, batch}).floats; }
+  static Index bytes(const Layer& layer, Index batch) noexcept { return place(layer, {nullptr, batch}).bytes; }
 
   static MatrixView<float> input(const Layer& layer, Memory memory) noexcept { return place(layer, memory).x; }
 
   template <class Isa>
   static void prepare(const Layer& layer, Memory memory, Index b0, Index b1) noexcept {
     const Places at = place(layer, memory);
+    const Index n = layer.cols();
     for (Index b = b0; b < b1; ++b) {
-      TermKernel<Q>::template prepare<Isa>(layer.q(), at.x.row(b), 0, layer.cols(), at.x_for_q.row(b));
-      if constexpr (Layer::has_factors)
-        TermKernel<R>::template prepare<Isa>(layer.r(), at.x.row(b), 0, layer.cols(), at.x_for_r.row(b));
+      if (at.quantized_x.blocks() > 0) quantize<Isa>(at.x.row(b), InputBlocks(n, n), 0, n, at.quantized_x, b);
+      KernelOf<Q>::template prepare<Isa>(layer.q(), at.x.row(b), b, 0, n, at.x_for_q);
+      if constexpr (Layer::has_factors) KernelOf<R>::template prepare<Isa>(layer.r(), at.x.row(b), b, 0, n, at.x_for_r);
     }
   }
 
@@ -53,48 +55,68 @@ struct LayerKernel<QplusLR<Q, L, R>> {
   static void project(const Layer& layer, Memory memory, Index k0, Index k1) noexcept {
     if constexpr (Layer::has_factors) {
       const Places at = place(layer, memory);
-      const TermInput x{read_only(at.x), read_only(at.x_for_r)};
-      compute_product<Isa>(
-          at.t, k0, k1, [&](auto& panel, Index b, Index k) { TermKernel<R>::add_product(layer.r(), x, b, k, panel); });
-      for (Index b = 0; b < memory.batch; ++b)
-        TermKernel<L>::template prepare<Isa>(layer.l(), at.t.row(b), k0, k1, at.t_for_l.row(b));
+      const Index rank = layer.rank();
+      const TermInput x{read_only(at.x), at.quantized_x, at.x_for_r};
+      compute_product<Isa>(at.t, k0, k1,
+                           [&](auto& panel, Index b, Index k) { KernelOf<R>::add_product(layer.r(), x, b, k, panel); });
+      for (Index b = 0; b < memory.batch; ++b) {
+        if (at.quantized_t.blocks() > 0) quantize<Isa>(at.t.row(b), InputBlocks(rank, rank), k0, k1, at.quantized_t, b);
+        KernelOf<L>::template prepare<Isa>(layer.l(), at.t.row(b), b, k0, k1, at.t_for_l);
+      }
     }
   }
 
   template <class Isa>
   static void multiply(const Layer& layer, Memory memory, float* y, Index i0, Index i1) noexcept {
     const Places at = place(layer, memory);
-    const TermInput x{read_only(at.x), read_only(at.x_for_q)};
-    const TermInput t{read_only(at.t), read_only(at.t_for_l)};
+    const TermInput x{read_only(at.x), at.quantized_x, at.x_for_q};
+    const TermInput t{read_only(at.t), at.quantized_t, at.t_for_l};
     const MatrixView<float> out(y, memory.batch, layer.rows());
     compute_product<Isa>(out, i0, i1, [&](auto& panel, Index b, Index i) {
-      TermKernel<Q>::add_product(layer.q(), x, b, i, panel);
-      if constexpr (Layer::has_factors) TermKernel<L>::add_product(layer.l(), t, b, i, panel);
+      KernelOf<Q>::add_product(layer.q(), x, b, i, panel);
+      if constexpr (Layer::has_factors) KernelOf<L>::add_product(layer.l(), t, b, i, panel);
     });
   }
 
   static void finish(const Layer&, Memory, float*, Index, Index) noexcept {}
 
  private:
+  template <class Term>
+  using KernelOf = TermKernel<Term, Activations>;
+
+  /// Where in the workspace what lies; what is not needed has no blocks or no bytes.
   struct Places {
-    MatrixView<float> x, x_for_q, x_for_r, t, t_for_l;
-    Index floats = 0;
+    MatrixView<float> x, t;
+    QuantizedBatch quantized_x, quantized_t;
+    Prepared x_for_q, x_for_r, t_for_l;
+    Index bytes = 0;
   };
 
   static Places place(const Layer& layer, Memory memory) noexcept {
     Places places;
-    const auto take = [&](Index cols) {
-      const Index stride = round_up(cols, row_alignment);
-      float* first = memory.data == nullptr ? nullptr : memory.data + places.floats;
-      places.floats += memory.batch * stride;
-      return MatrixView<float>(first, memory.batch, cols, stride);
+    const auto take = [&](Index bytes) {
+      std::byte* first = memory.data == nullptr ? nullptr : memory.data + places.bytes;
+      places.bytes += round_up(bytes, memory_alignment);
+      return Prepared{first, memory.batch};
     };
-    places.x = take(layer.cols());
-    places.x_for_q = take(TermKernel<Q>::prepared_floats(layer.q()));
+    const auto take_floats = [&](Index cols) { return take(Prepared::float_bytes(memory.batch, cols)).floats(cols); };
+    const auto take_quantized = [&](bool is_read, Index cols) {
+      const Index blocks = is_read ? ceil_divide(cols, input_block) : 0;
+      return QuantizedBatch(take(QuantizedBatch::bytes(memory.batch, blocks)).data, memory.batch, blocks);
+    };
+    const auto take_prepared = [&](const auto& kernel, const auto& term) {
+      return take(kernel.prepared_bytes(term, memory.batch));
+    };
+    bool q_or_r_reads = KernelOf<Q>::reads_quantized(layer.q());
+    if constexpr (Layer::has_factors) q_or_r_reads = q_or_r_reads || KernelOf<R>::reads_quantized(layer.r());
+    places.x = take_floats(layer.cols());
+    places.quantized_x = take_quantized(q_or_r_reads, layer.cols());
+    places.x_for_q = take_prepared(KernelOf<Q>(), layer.q());
     if constexpr (Layer::has_factors) {
-      places.x_for_r = take(TermKernel<R>::prepared_floats(layer.r()));
-      places.t = take(layer.rank());
-      places.t_for_l = take(TermKernel<L>::prepared_floats(layer.l()));
+      places.x_for_r = take_prepared(KernelOf<R>(), layer.r());
+      places.t = take_floats(layer.rank());
+      places.quantized_t = take_quantized(KernelOf<L>::reads_quantized(layer.l()), layer.rank());
+      places.t_for_l = take_prepared(KernelOf<L>(), layer.l());
     }
     return places;
   }
@@ -105,13 +127,13 @@ struct LayerKernel<QplusLR<Q, L, R>> {
 };
 
 /// In changes x, and Out^(-1) y, where they lie.
-template <class Inner, class In, class Out>
-struct LayerKernel<Transformed<Inner, In, Out>> {
+template <class Inner, class In, class Out, class Activations>
+struct LayerKernel<Transformed<Inner, In, Out>, Activations> {
   using Layer = Transformed<Inner, In, Out>;
-  using InnerKernel = LayerKernel<Inner>;
+  using InnerKernel = LayerKernel<Inner, Activations>;
 
-  static Index floats(const Layer& layer, Index batch) noexcept {
-    return InnerKernel::floats(layer.layer(), batch) + batch * scratch_floats(layer);
+  static Index bytes(const Layer& layer, Index batch) noexcept {
+    return InnerKernel::bytes(layer.layer(), batch) + Prepared::float_bytes(batch, scratch_floats(layer));
   }
 
   static MatrixView<float> input(const Layer& layer, Memory memory) noexcept {
@@ -143,21 +165,20 @@ struct LayerKernel<Transformed<Inner, In, Out>> {
   }
 
  private:
-  static Index scratch_floats(const Layer& layer) noexcept {
-    return round_up(std::max(layer.cols(), layer.rows()), row_alignment);
-  }
+  static Index scratch_floats(const Layer& layer) noexcept { return std::max(layer.cols(), layer.rows()); }
 
   static float* scratch(const Layer& layer, Memory memory, Index b) noexcept {
-    return memory.data + InnerKernel::floats(layer.layer(), memory.batch) + b * scratch_floats(layer);
+    std::byte* const first = memory.data + InnerKernel::bytes(layer.layer(), memory.batch);
+    return Prepared{first, memory.batch}.floats(scratch_floats(layer)).row(b);
   }
 };
 
-template <class... Layers>
-struct LayerKernel<Any<Layers...>> {
+template <class... Layers, class Activations>
+struct LayerKernel<Any<Layers...>, Activations> {
   using Layer = Any<Layers...>;
 
-  static Index floats(const Layer& layer, Index batch) noexcept {
-    return layer.visit([&](const auto& held) { return kernel_of(held).floats(held, batch); });
+  static Index bytes(const Layer& layer, Index batch) noexcept {
+    return layer.visit([&](const auto& held) { return kernel_of(held).bytes(held, batch); });
   }
   static MatrixView<float> input(const Layer& layer, Memory memory) noexcept {
     return layer.visit([&](const auto& held) { return kernel_of(held).input(held, memory); });
@@ -180,7 +201,7 @@ struct LayerKernel<Any<Layers...>> {
 
  private:
   template <class Held>
-  static LayerKernel<Held> kernel_of(const Held&) noexcept {
+  static LayerKernel<Held, Activations> kernel_of(const Held&) noexcept {
     return {};
   }
 };

@@ -16,13 +16,13 @@ struct Panel {
   Floats<Isa> sums[std::size_t(Batch)][std::size_t(Vectors)];
 
   Panel() noexcept {
-    for_each([&](auto b, auto v) { sums[b][v] = Floats<Isa>(0.0f); });
+    for_each([&](auto b, auto v) QLR_UNROLLED { sums[b][v] = Floats<Isa>(0.0f); });
   }
 
   /// Calls body(b, v) for every register; b and v are numbers as types.
   template <class Body>
   static void for_each(Body&& body) noexcept {
-    unroll<Batch>([&](auto b) { unroll<Vectors>([&](auto v) { body(b, v); }); });
+    unroll<Batch>([&](auto b) QLR_UNROLLED { unroll<Vectors>([&](auto v) QLR_UNROLLED { body(b, v); }); });
   }
 };
 

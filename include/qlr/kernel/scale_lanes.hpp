@@ -4,9 +4,11 @@
 #include <cstdint>
 
 #include "qlr/core/index.hpp"
+#include "qlr/format/grouping.hpp"
 #include "qlr/format/scale.hpp"
 #include "qlr/kernel/isa/half_lanes.hpp"
 #include "qlr/kernel/isa/lanes.hpp"
+#include "qlr/kernel/panel.hpp"
 
 /// Scales and minima in the lanes of the rows, or multiplied into x, that they belong to.
 namespace qlr::kernel {
@@ -55,7 +57,38 @@ Floats<Isa> scales_of_rows(const Scales& scales, Index extent, Index row, Index 
   return Floats<Isa>::load_aligned(of_rows);
 }
 
-/// out[j] = x[j] * scale of column j for j in [j0, j1), where all rows share a column's scale.
+/// The scales of a panel's rows.
+template <class Isa, class Grouping, class Scales, int Vectors>
+class RowScales {
+ public:
+  RowScales(const Scales& scales, Index rows, Index row) noexcept : scales_(scales), rows_(rows), row_(row) {}
+
+  /// panel += scale of the row * sums, all of one column group.
+  template <int Batch>
+  [[gnu::always_inline]] void add(const Panel<Isa, Batch, Vectors>& sums, Index col_group,
+                                  Panel<Isa, Batch, Vectors>& panel) const noexcept {
+    unroll<Vectors>([&](auto v) QLR_UNROLLED {
+      const Floats<Isa> scales = of_rows(v, col_group);
+      unroll<Batch>([&](auto k) QLR_UNROLLED {
+        panel.sums[k][v] = multiply_add<Isa>(scales, sums.sums[k][v], panel.sums[k][v]);
+      });
+    });
+  }
+
+ private:
+  [[gnu::always_inline]] Floats<Isa> of_rows(int vector, Index col_group) const noexcept {
+    const Index row = row_ + vector * lanes<Isa>;
+    if constexpr (has_neighbours<Scales> && Grouping::group_rows == 1)
+      if (Vectors > 1 || row + lanes<Isa> <= rows_)
+        return neighbours<Isa>(scales_.stored(row_, col_group) + vector * lanes<Isa>);
+    return scales_of_rows<Isa>(scales_, group_extent(Grouping::group_rows, rows_), row, rows_ - row, col_group);
+  }
+
+  const Scales& scales_;
+  Index rows_, row_;
+};
+
+/// out[j - j0] = x[j] * scale of column j for j in [j0, j1), where all rows share a column's scale.
 /// @param extent columns of a group
 template <class Isa, class Scales>
 void scale_columns(const Scales& scales, Index extent, const float* x, Index j0, Index j1, float* out) noexcept {
@@ -63,12 +96,12 @@ void scale_columns(const Scales& scales, Index extent, const float* x, Index j0,
   if constexpr (has_neighbours<Scales>)
     if (extent == 1)
       for (; j + lanes<Isa> <= j1; j += lanes<Isa>)
-        (Floats<Isa>::load_unaligned(x + j) * neighbours<Isa>(scales.stored(0, j))).store_unaligned(out + j);
+        (Floats<Isa>::load_unaligned(x + j) * neighbours<Isa>(scales.stored(0, j))).store_unaligned(out + (j - j0));
   while (j < j1) {
     const Index group = j / extent;
     const Index end = std::min((group + 1) * extent, j1);
     const float scale = scales.at(0, group);
-    for (; j < end; ++j) out[j] = x[j] * scale;
+    for (; j < end; ++j) out[j - j0] = x[j] * scale;
   }
 }
 

@@ -5,36 +5,58 @@
 #include <cstddef>
 #include <type_traits>
 
-#include "qlr/core/assert.hpp"
 #include "qlr/core/view.hpp"
 #include "qlr/format/any.hpp"
-#include "qlr/format/columns.hpp"
 #include "qlr/format/low_rank_factor.hpp"
 #include "qlr/format/q_plus_lr.hpp"
 #include "qlr/format/quantized.hpp"
+#include "qlr/kernel/activations.hpp"
 #include "qlr/kernel/decode_lanes.hpp"
 #include "qlr/kernel/panel.hpp"
+#include "qlr/kernel/quantized_input.hpp"
 #include "qlr/kernel/scale_lanes.hpp"
 #include "qlr/kernel/trellis_lanes.hpp"
 
 namespace qlr::kernel {
 
-/// The vectors x of a product as a term reads them: as they are (batch, cols), and as the term prepared them for itself
-/// (batch, prepared_floats). Has at least one vector.
+/// What a workspace holds begins at multiples of so many bytes.
+inline constexpr Index memory_alignment = 64;
+
+/// Memory that a term prepares x in: prepared_bytes of the term, for so many vectors.
+struct Prepared {
+  std::byte* data;
+  Index batch;
+
+  /// As a matrix of floats, its rows aligned.
+  MatrixView<float> floats(Index cols) const noexcept {
+    return {reinterpret_cast<float*>(data), batch, cols, aligned_floats(cols)};
+  }
+  static Index aligned_floats(Index cols) noexcept { return round_up(cols, memory_alignment / Index(sizeof(float))); }
+  static Index float_bytes(Index batch, Index cols) noexcept {
+    return batch * aligned_floats(cols) * Index(sizeof(float));
+  }
+};
+
+/// The vectors x of a product as a term reads them: as they are (batch, cols), quantized in blocks of 32 if
+/// reads_quantized, and as the term prepared them for itself. Has at least one vector.
 struct TermInput {
   MatrixView<const float> x;
-  MatrixView<const float> prepared;
+  QuantizedBatch quantized;
+  Prepared prepared;
 };
 
 /// How a matrix term takes part in products. A term of one's own specializes it with the members that it has for
-/// Quantized.
-template <class Term>
+/// Quantized; without a specialization for Int8Activations it multiplies floats.
+template <class Term, class Activations = FloatActivations>
 struct TermKernel;
+
+template <class Term>
+struct TermKernel<Term, Int8Activations> : TermKernel<Term, FloatActivations> {};
 
 /// The scales of groups that hold all rows are multiplied into x beforehand (and minima are a sum for all rows alike);
 /// else a group's columns are summed without them, and the sum is scaled.
 template <class Grid, class Grouping, class Scale>
-struct TermKernel<Quantized<Grid, Grouping, Scale>> {
+struct TermKernel<Quantized<Grid, Grouping, Scale>, FloatActivations> {
   using Term = Quantized<Grid, Grouping, Scale>;
 
   /// Columns of which the sums of minima are prepared together: a range of columns begins at a multiple.
@@ -46,17 +68,21 @@ struct TermKernel<Quantized<Grid, Grouping, Scale>> {
   static constexpr bool scales_columns = has_scale && Grouping::group_rows == All;
   static constexpr bool sums_minima = scales_columns && Grid::has_minimum;
 
-  /// Floats that prepare writes for each vector: x times scales, then the sums of minima times x.
-  static Index prepared_floats(const Term& term) noexcept {
-    return scales_columns ? term.cols() + (sums_minima ? ceil_divide(term.cols(), step) : 0) : 0;
+  /// Whether add_product reads TermInput::quantized.
+  static bool reads_quantized(const Term&) noexcept { return false; }
+
+  /// Memory for x times scales, then the sums of minima times x.
+  static Index prepared_bytes(const Term& term, Index batch) noexcept {
+    return Prepared::float_bytes(batch, prepared_floats(term));
   }
 
-  /// Prepares the columns [j0, j1) of x, one vector. @pre j0 is a multiple of 16, j1 too or cols()
+  /// Prepares the columns [j0, j1) of x, the b-th vector. @pre j0 is a multiple of 16, j1 too or cols()
   template <class Isa>
-  static void prepare(const Term& term, const float* x, Index j0, Index j1, float* prepared) noexcept {
+  static void prepare(const Term& term, const float* x, Index b, Index j0, Index j1, Prepared memory) noexcept {
     if (term.rows() == 0) return;
-    const Index extent = group_extent(Grouping::group_cols, term.cols());
-    if constexpr (scales_columns) scale_columns<Isa>(term.scales(), extent, x, j0, j1, prepared);
+    [[maybe_unused]] float* prepared = memory.floats(prepared_floats(term)).row(b);
+    [[maybe_unused]] const Index extent = group_extent(Grouping::group_cols, term.cols());
+    if constexpr (scales_columns) scale_columns<Isa>(term.scales(), extent, x, j0, j1, prepared + j0);
     if constexpr (sums_minima)
       for (Index j = j0; j < j1; j += step)
         prepared[term.cols() + j / step] = sum_of_minima(term.minima(), extent, x, j, std::min(j + step, j1));
@@ -66,9 +92,12 @@ struct TermKernel<Quantized<Grid, Grouping, Scale>> {
   template <class Isa, int Batch, int Vectors>
   static void add_product(const Term& term, const TermInput& input, Index b, Index i,
                           Panel<Isa, Batch, Vectors>& panel) noexcept {
-    const MatrixView<const float>& read = scales_columns ? input.prepared : input.x;
     Rows<Batch> x;
-    for (int k = 0; k < Batch; ++k) x[std::size_t(k)] = read.row(std::min(b + k, read.rows - 1));
+    for (Index k = 0; k < Batch; ++k) {
+      const Index number = std::min(b + k, input.x.rows - 1);
+      x[std::size_t(k)] =
+          scales_columns ? input.prepared.floats(prepared_floats(term)).row(number) : input.x.row(number);
+    }
     const DecodeLanes<Isa, Term> decode(term, i);
     constexpr bool scales_sums = has_scale && !scales_columns;
     const Index extent = group_extent(scales_sums ? Grouping::group_cols : All, term.cols());
@@ -80,32 +109,40 @@ struct TermKernel<Quantized<Grid, Grouping, Scale>> {
       j0 = j1;
     }
     if constexpr (sums_minima)
-      unroll<Batch>([&](auto k) {
+      unroll<Batch>([&](auto k) QLR_UNROLLED {
         const Floats<Isa> minima(sum<Isa>(x[k] + term.cols(), ceil_divide(term.cols(), step)));
-        unroll<Vectors>([&](auto v) { panel.sums[k][v] += minima; });
+        unroll<Vectors>([&](auto v) QLR_UNROLLED { panel.sums[k][v] += minima; });
       });
   }
 
  private:
+  static Index prepared_floats(const Term& term) noexcept {
+    return scales_columns ? term.cols() + (sums_minima ? ceil_divide(term.cols(), step) : 0) : 0;
+  }
+
   template <class Isa, int Batch, int Vectors>
   static void add_group(const Term& term, const Rows<Batch>& x, Index i, Index group, Index j0, Index j1,
                         const Panel<Isa, Batch, Vectors>& sums, Panel<Isa, Batch, Vectors>& panel) noexcept {
     if constexpr (!has_scale || scales_columns) {
-      panel.for_each([&](auto k, auto v) { panel.sums[k][v] += sums.sums[k][v]; });
+      panel.for_each([&](auto k, auto v) QLR_UNROLLED { panel.sums[k][v] += sums.sums[k][v]; });
     } else {
       const Index extent = group_extent(Grouping::group_rows, term.rows());
-      unroll<Vectors>([&](auto v) {
+      unroll<Vectors>([&](auto v) QLR_UNROLLED {
         const Index row = i + v * lanes<Isa>;
         const auto scales = scales_of_rows<Isa>(term.scales(), extent, row, term.rows() - row, group);
-        unroll<Batch>([&](auto k) { panel.sums[k][v] = xsimd::fma(scales, sums.sums[k][v], panel.sums[k][v]); });
+        unroll<Batch>([&](auto k) QLR_UNROLLED {
+          panel.sums[k][v] = multiply_add<Isa>(scales, sums.sums[k][v], panel.sums[k][v]);
+        });
       });
       if constexpr (Grid::has_minimum) {
         Floats<Isa> sums_of_x[std::size_t(Batch)];
-        unroll<Batch>([&](auto k) { sums_of_x[k] = Floats<Isa>(sum<Isa>(x[k] + j0, j1 - j0)); });
-        unroll<Vectors>([&](auto v) {
+        unroll<Batch>([&](auto k) QLR_UNROLLED { sums_of_x[k] = Floats<Isa>(sum<Isa>(x[k] + j0, j1 - j0)); });
+        unroll<Vectors>([&](auto v) QLR_UNROLLED {
           const Index row = i + v * lanes<Isa>;
           const auto minima = scales_of_rows<Isa>(term.minima(), extent, row, term.rows() - row, group);
-          unroll<Batch>([&](auto k) { panel.sums[k][v] = xsimd::fma(minima, sums_of_x[k], panel.sums[k][v]); });
+          unroll<Batch>([&](auto k) QLR_UNROLLED {
+            panel.sums[k][v] = multiply_add<Isa>(minima, sums_of_x[k], panel.sums[k][v]);
+          });
         });
       }
     }
@@ -113,85 +150,37 @@ struct TermKernel<Quantized<Grid, Grouping, Scale>> {
 };
 
 template <>
-struct TermKernel<NoQ> {
-  static Index prepared_floats(const NoQ&) noexcept { return 0; }
+struct TermKernel<NoQ, FloatActivations> {
+  static bool reads_quantized(const NoQ&) noexcept { return false; }
+  static Index prepared_bytes(const NoQ&, Index) noexcept { return 0; }
   template <class Isa>
-  static void prepare(const NoQ&, const float*, Index, Index, float*) noexcept {}
+  static void prepare(const NoQ&, const float*, Index, Index, Index, Prepared) noexcept {}
   template <class Isa, int Batch, int Vectors>
   static void add_product(const NoQ&, const TermInput&, Index, Index, Panel<Isa, Batch, Vectors>&) noexcept {}
 };
 
-/// Columns gather, for every segment, the entries of x that it multiplies, and what the segment prepares of them.
-template <class... Qs>
-struct TermKernel<Columns<Qs...>> {
-  using Term = Columns<Qs...>;
-
-  static Index prepared_floats(const Term& term) noexcept {
-    Index floats = 0;
-    for_each_part(term, [&](const auto&, Index, Index, Index end) { floats = end; });
-    return floats;
-  }
-
-  /// @pre j0 = 0, j1 = cols()
-  template <class Isa>
-  static void prepare(const Term& term, const float* x, [[maybe_unused]] Index j0, [[maybe_unused]] Index j1,
-                      float* prepared) noexcept {
-    QLR_ASSERT(j0 == 0 && j1 == term.cols());
-    std::array<float*, 16> gathered{};
-    int number = 0;
-    for_each_part(term,
-                  [&](const auto&, Index of_x, Index, Index) { gathered[std::size_t(number++)] = prepared + of_x; });
-    term.for_each_column([&](Index j, int segment, Index k) { gathered[std::size_t(segment)][k] = x[j]; });
-    for_each_part(term, [&](const auto& segment, Index of_x, Index of_prepared, Index) {
-      if (segment.cols() > 0)
-        kernel_of(segment).template prepare<Isa>(segment, prepared + of_x, 0, segment.cols(), prepared + of_prepared);
-    });
-  }
-
-  template <class Isa, int Batch, int Vectors>
-  static void add_product(const Term& term, const TermInput& input, Index b, Index i,
-                          Panel<Isa, Batch, Vectors>& panel) noexcept {
-    const MatrixView<const float>& all = input.prepared;
-    for_each_part(term, [&](const auto& segment, Index of_x, Index of_prepared, Index end) {
-      if (segment.cols() == 0) return;
-      const TermInput of_segment{{all.data + of_x, all.rows, segment.cols(), all.stride},
-                                 {all.data + of_prepared, all.rows, end - of_prepared, all.stride}};
-      kernel_of(segment).add_product(segment, of_segment, b, i, panel);
-    });
-  }
-
- private:
-  template <class Segment>
-  static TermKernel<Segment> kernel_of(const Segment&) noexcept {
-    return {};
-  }
-
-  /// Calls body(segment, where its part of x begins, where what it prepares does, where that ends) for each segment.
-  template <class Body>
-  static void for_each_part(const Term& term, Body&& body) noexcept {
-    Index begin = 0;
-    term.for_each_segment([&](const auto& segment) {
-      const Index of_prepared = begin + round_up(segment.cols(), load_rows);
-      const Index end = of_prepared + round_up(kernel_of(segment).prepared_floats(segment), load_rows);
-      body(segment, begin, of_prepared, end);
-      begin = end;
-    });
-  }
-};
-
 template <Index Rank, class Storage>
-struct TermKernel<LowRankFactor<Rank, Storage>> : TermKernel<typename LowRankFactor<Rank, Storage>::Term> {};
+struct TermKernel<LowRankFactor<Rank, Storage>, FloatActivations>
+    : TermKernel<typename LowRankFactor<Rank, Storage>::Term, FloatActivations> {};
+template <Index Rank, class Storage>
+struct TermKernel<LowRankFactor<Rank, Storage>, Int8Activations>
+    : TermKernel<typename LowRankFactor<Rank, Storage>::Term, Int8Activations> {};
 
-template <class... Terms>
-struct TermKernel<Any<Terms...>> {
+namespace detail {
+
+template <class Activations, class... Terms>
+struct AnyTermKernel {
   using Term = Any<Terms...>;
 
-  static Index prepared_floats(const Term& term) noexcept {
-    return term.visit([](const auto& held) { return kernel_of(held).prepared_floats(held); });
+  static bool reads_quantized(const Term& term) noexcept {
+    return term.visit([](const auto& held) { return kernel_of(held).reads_quantized(held); });
+  }
+  static Index prepared_bytes(const Term& term, Index batch) noexcept {
+    return term.visit([=](const auto& held) { return kernel_of(held).prepared_bytes(held, batch); });
   }
   template <class Isa>
-  static void prepare(const Term& term, const float* x, Index j0, Index j1, float* prepared) noexcept {
-    term.visit([&](const auto& held) { kernel_of(held).template prepare<Isa>(held, x, j0, j1, prepared); });
+  static void prepare(const Term& term, const float* x, Index b, Index j0, Index j1, Prepared memory) noexcept {
+    term.visit([&](const auto& held) { kernel_of(held).template prepare<Isa>(held, x, b, j0, j1, memory); });
   }
   template <class Isa, int Batch, int Vectors>
   static void add_product(const Term& term, const TermInput& input, Index b, Index i,
@@ -201,9 +190,16 @@ struct TermKernel<Any<Terms...>> {
 
  private:
   template <class Held>
-  static TermKernel<Held> kernel_of(const Held&) noexcept {
+  static TermKernel<Held, Activations> kernel_of(const Held&) noexcept {
     return {};
   }
 };
+
+}  // namespace detail
+
+template <class... Terms>
+struct TermKernel<Any<Terms...>, FloatActivations> : detail::AnyTermKernel<FloatActivations, Terms...> {};
+template <class... Terms>
+struct TermKernel<Any<Terms...>, Int8Activations> : detail::AnyTermKernel<Int8Activations, Terms...> {};
 
 }  // namespace qlr::kernel

@@ -78,12 +78,12 @@ class DecodeLanes<Isa, Term, std::enable_if_t<detail::is_trellis<typename Term::
     else
       for (Index k = 1; k <= lookback; ++k) rows[before - k] = codes_above<Tiles>(k, tile);
     store_codes<Tiles, Vectors>(codes_, tile, rows + before);
-    unroll<Tiles>([&](auto byte) {
+    unroll<Tiles>([&](auto byte) QLR_UNROLLED {
       const Index first = (tile + byte) * weights;
       const Index columns = std::min(weights, j1 - first);
-      unroll<Vectors>([&](auto v) {
+      unroll<Vectors>([&](auto v) QLR_UNROLLED {
         Words<Isa> window(0u);
-        unroll<lookback + 1>([&](auto k) {
+        unroll<lookback + 1>([&](auto k) QLR_UNROLLED {
           const Words<Isa> codes = Words<Isa>::load_unaligned(rows + before + v * lanes<Isa> - k);
           const Words<Isa> code = shift_right<8 * decltype(byte)::value, Isa>(codes) & Words<Isa>(code_mask);
           window |= shift_left<decltype(k)::value * Grid::code_bits, Isa>(code);
@@ -102,14 +102,15 @@ class DecodeLanes<Isa, Term, std::enable_if_t<detail::is_trellis<typename Term::
     const Words<Isa> numbers =
         (product ^ shift_right<TrellisWindow::shift, Isa>(product)) & Words<Isa>(TrellisWindow::number_mask);
     constexpr int levels_each = int(4 / weights);
-    unroll<int(weights)>([&](auto c) {
+    unroll<int(weights)>([&](auto c) QLR_UNROLLED {
       if (c >= columns) return;
       Floats<Isa> value(0.0f);
-      unroll<levels_each>([&](auto level) {
+      unroll<levels_each>([&](auto level) QLR_UNROLLED {
         value += lookup_(shift_right<8 * (decltype(c)::value * levels_each + decltype(level)::value), Isa>(numbers));
       });
-      unroll<Batch>(
-          [&](auto k) { panel.sums[k][v] = xsimd::fma(value, Floats<Isa>(x[k][first + c]), panel.sums[k][v]); });
+      unroll<Batch>([&](auto k) QLR_UNROLLED {
+        panel.sums[k][v] = multiply_add<Isa>(value, Floats<Isa>(x[k][first + c]), panel.sums[k][v]);
+      });
     });
   }
 
@@ -118,9 +119,9 @@ class DecodeLanes<Isa, Term, std::enable_if_t<detail::is_trellis<typename Term::
   static void store_codes(const CodeLanes<Isa, Codes>& codes, Index tile, std::uint32_t* rows) noexcept {
     if constexpr (Tiles == 4) {
       const auto quad = codes.template quad<Vectors>(tile / 4);
-      unroll<Vectors>([&](auto v) { codes.codes(quad, v).store_aligned(rows + v * lanes<Isa>); });
+      unroll<Vectors>([&](auto v) QLR_UNROLLED { codes.codes(quad, v).store_aligned(rows + v * lanes<Isa>); });
     } else {
-      unroll<Vectors>([&](auto v) { codes.tile(tile, v).store_aligned(rows + v * lanes<Isa>); });
+      unroll<Vectors>([&](auto v) QLR_UNROLLED { codes.tile(tile, v).store_aligned(rows + v * lanes<Isa>); });
     }
   }
 

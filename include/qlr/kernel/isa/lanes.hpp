@@ -4,10 +4,9 @@
 #include <cstring>
 #include <type_traits>
 #include <utility>
-#include <xsimd/xsimd.hpp>
 
 #include "qlr/core/index.hpp"
-#include "qlr/format/layer.hpp"
+#include "qlr/kernel/isa/isa.hpp"
 
 #if defined(__GNUC__) && !defined(__clang__)
 // GCC 12 takes the undefined registers in its own intrinsics for ours (gcc.gnu.org/PR105593)
@@ -19,35 +18,24 @@
 /// The few operations on registers that kernels need and xsimd has not, or names differently from version to version.
 namespace qlr::kernel {
 
-/// The xsimd architecture behind a kernel's Arch: itself, or for NativeArch what the translation unit is compiled for.
-template <class Arch>
-struct XsimdArch {
-  using type = Arch;
-};
-template <>
-struct XsimdArch<NativeArch> {
-  using type = xsimd::default_arch;
-};
-
-/// The instruction set that kernels of this Arch use, as xsimd calls it: "avx512bw", "arm64+neon".
-template <class Arch = NativeArch>
-const char* isa_name() noexcept {
-  return XsimdArch<Arch>::type::name();
-}
-
-/// A register of 32-bit floats, and of 32-bit words; Isa is an xsimd architecture.
+/// A register of 32-bit floats, of 32-bit words, and of 32-bit integers.
 template <class Isa>
-using Floats = xsimd::batch<float, Isa>;
+using Floats = xsimd::batch<float, typename Isa::Xsimd>;
 template <class Isa>
-using Words = xsimd::batch<std::uint32_t, Isa>;
+using Words = xsimd::batch<std::uint32_t, typename Isa::Xsimd>;
+template <class Isa>
+using Ints = xsimd::batch<std::int32_t, typename Isa::Xsimd>;
 
 template <class Isa>
 inline constexpr int lanes = int(Floats<Isa>::size);
 
+/// Stands behind the parameters of a lambda that is an unrolled loop's body: compilers take it for large and call it.
+#define QLR_UNROLLED __attribute__((always_inline))
+
 namespace detail {
 
 template <class Body, int... Numbers>
-[[gnu::always_inline]] inline void unroll(Body& body, std::integer_sequence<int, Numbers...>) noexcept {
+[[gnu::always_inline]] inline void call_with_numbers(Body& body, std::integer_sequence<int, Numbers...>) noexcept {
   (body(std::integral_constant<int, Numbers>()), ...);
 }
 
@@ -56,7 +44,7 @@ template <class Body, int... Numbers>
 /// Calls body(0), ..., body(Count - 1) with the numbers as types, so that they can be shifts and registers' indices.
 template <int Count, class Body>
 [[gnu::always_inline]] inline void unroll(Body&& body) noexcept {
-  detail::unroll(body, std::make_integer_sequence<int, Count>());
+  detail::call_with_numbers(body, std::make_integer_sequence<int, Count>());
 }
 
 /// The same bits as a register of another type.
@@ -71,7 +59,20 @@ inline To reinterpret(const From& from) noexcept {
 /// Each word as a float. @pre words below 2^31
 template <class Isa>
 inline Floats<Isa> words_to_float(const Words<Isa>& words) noexcept {
-  return xsimd::to_float(reinterpret<xsimd::batch<std::int32_t, Isa>>(words));
+  return xsimd::to_float(reinterpret<Ints<Isa>>(words));
+}
+
+/// a * b + c, rounded once where the instruction set can.
+template <class Isa>
+[[gnu::always_inline]] inline Floats<Isa> multiply_add(const Floats<Isa>& a, const Floats<Isa>& b,
+                                                       const Floats<Isa>& c) noexcept {
+#if XSIMD_WITH_AVX512F
+  if constexpr (lanes<Isa> == 16) return Floats<Isa>(_mm512_fmadd_ps(a, b, c));
+#endif
+#if XSIMD_WITH_NEON64
+  if constexpr (lanes<Isa> == 4) return Floats<Isa>(vfmaq_f32(c, a, b));
+#endif
+  return xsimd::fma(a, b, c);
 }
 
 template <int Bits, class Isa>
@@ -108,7 +109,7 @@ inline void prefetch(const std::uint8_t* bytes, Index distance) noexcept {
 /// As many little-endian words as there are lanes, from any address.
 template <class Isa>
 inline Words<Isa> load_words(const std::uint8_t* bytes) noexcept {
-  return reinterpret<Words<Isa>>(xsimd::batch<std::uint8_t, Isa>::load_unaligned(bytes));
+  return reinterpret<Words<Isa>>(xsimd::batch<std::uint8_t, typename Isa::Xsimd>::load_unaligned(bytes));
 }
 
 /// As many little-endian words of half the size.
@@ -133,6 +134,25 @@ inline Words<Isa> load_bytes(const std::uint8_t* bytes) noexcept {
   alignas(64) std::uint32_t words[lanes<Isa>];
   for (int lane = 0; lane < lanes<Isa>; ++lane) words[lane] = bytes[lane];
   return Words<Isa>::load_aligned(words);
+}
+
+/// The low byte of every word to memory.
+template <class Isa>
+inline void store_low_bytes(const Words<Isa>& words, std::uint8_t* out) noexcept {
+#if XSIMD_WITH_AVX512F
+  if constexpr (lanes<Isa> == 16) return _mm_storeu_si128(reinterpret_cast<__m128i*>(out), _mm512_cvtepi32_epi8(words));
+#endif
+  alignas(64) std::uint32_t buffer[lanes<Isa>];
+  words.store_aligned(buffer);
+  for (int lane = 0; lane < lanes<Isa>; ++lane) out[lane] = std::uint8_t(buffer[lane]);
+}
+
+/// A word that is the same in every lane, from any address.
+template <class Isa>
+inline Words<Isa> broadcast_word(const void* bytes) noexcept {
+  std::uint32_t word;
+  std::memcpy(&word, bytes, sizeof word);
+  return Words<Isa>(word);
 }
 
 /// The first `count` lanes to memory. @pre count >= 0

@@ -27,7 +27,7 @@ class Lookup {
 
   Floats<Isa> operator()(const Words<Isa>& words) const noexcept {
     const Words<Isa> index = words & Words<Isa>(0xffu);
-    return Floats<Isa>::gather(table_, reinterpret<xsimd::batch<std::int32_t, Isa>>(index));
+    return Floats<Isa>::gather(table_, reinterpret<Ints<Isa>>(index));
   }
 
  private:
@@ -72,7 +72,8 @@ class Lookup<Isa, Bits, std::enable_if_t<lanes<Isa> == 16 && Bits == 5>> {
 #if XSIMD_WITH_AVX2
 
 template <class Isa, int Bits>
-class Lookup<Isa, Bits, std::enable_if_t<lanes<Isa> == 8 && Bits <= 3 && std::is_base_of_v<xsimd::avx2, Isa>>> {
+class Lookup<Isa, Bits,
+             std::enable_if_t<lanes<Isa> == 8 && Bits <= 3 && std::is_base_of_v<xsimd::avx2, typename Isa::Xsimd>>> {
  public:
   static constexpr bool in_registers = true;
 
@@ -91,7 +92,8 @@ class Lookup<Isa, Bits, std::enable_if_t<lanes<Isa> == 8 && Bits <= 3 && std::is
 };
 
 template <class Isa, int Bits>
-class Lookup<Isa, Bits, std::enable_if_t<lanes<Isa> == 8 && Bits == 4 && std::is_base_of_v<xsimd::avx2, Isa>>> {
+class Lookup<Isa, Bits,
+             std::enable_if_t<lanes<Isa> == 8 && Bits == 4 && std::is_base_of_v<xsimd::avx2, typename Isa::Xsimd>>> {
  public:
   static constexpr bool in_registers = true;
 

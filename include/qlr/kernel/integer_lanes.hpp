@@ -1,0 +1,185 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+#include "qlr/format/grid.hpp"
+#include "qlr/format/packing.hpp"
+#include "qlr/kernel/code_lanes.hpp"
+#include "qlr/kernel/integer_grid.hpp"
+#include "qlr/kernel/isa/byte_lookup.hpp"
+#include "qlr/kernel/isa/dot.hpp"
+#include "qlr/kernel/panel.hpp"
+#include "qlr/kernel/quantized_input.hpp"
+
+namespace qlr::kernel {
+
+/// The values of a block of each of the vectors x that are multiplied at a time.
+template <int Batch>
+using BlockRows = std::array<const std::int8_t*, std::size_t(Batch)>;
+
+/// Integer sums of one block of columns.
+template <class Isa, int Batch, int Vectors>
+struct IntegerPanel {
+  Ints<Isa> sums[std::size_t(Batch)][std::size_t(Vectors)];
+};
+
+namespace detail {
+
+/// Where the codes of four neighbouring tiles lie among the words of 32 tiles.
+template <class Codes>
+struct QuadPlace {
+  static constexpr int per_word(int plane) noexcept { return 8 / Codes::width(plane); }
+  static constexpr int word(int plane, int quad) noexcept { return quad / per_word(plane); }
+  static constexpr int bit(int plane, int quad) noexcept { return quad % per_word(plane) * Codes::width(plane); }
+};
+
+/// Shifted right by a number of bits that may be negative.
+template <int Bits, class Isa>
+Words<Isa> shifted(const Words<Isa>& words) noexcept {
+  if constexpr (Bits >= 0)
+    return shift_right<Bits, Isa>(words);
+  else
+    return shift_left<-Bits, Isa>(words);
+}
+
+/// The operands of scalar grids: four neighbouring tiles in the four bytes of each lane.
+template <class Isa, class Grid>
+class Operands {
+ public:
+  using Codes = Packing<Grid::code_bits>;
+  using Integers = IntegerGrid<Grid>;
+
+  /// Operands times 2^(4 * stage(quad)) need no shift where their bits lie so high in the words.
+  static constexpr bool has_stages = Isa::has_vnni && !Integers::is_table && Grid::code_bits <= 4;
+  static constexpr int stage(int quad) noexcept { return has_stages ? QuadPlace<Codes>::bit(0, quad) / 4 : 0; }
+
+  Operands() noexcept : lookup_(levels()) {}
+
+  /// Of the tiles from 4 * Quad on, times 2^(4 * Stage).
+  template <int Quad, int Stage, class Block>
+  Words<Isa> quad(const Block& block, int vector) const noexcept {
+    using Place = QuadPlace<Codes>;
+    Words<Isa> codes(0u);
+    if constexpr (Integers::is_table && Codes::planes == 1)
+      return lookup_(shift_right<Place::bit(0, Quad), Isa>(block.template word<0, Place::word(0, Quad)>(vector)));
+    unroll<Codes::planes>([&](auto number) QLR_UNROLLED {
+      constexpr int plane = decltype(number)::value, up = Codes::shift(plane) + 4 * Stage;
+      const Words<Isa> word = without_fours(block.template word<plane, Place::word(plane, Quad)>(vector));
+      const Words<Isa> part =
+          shifted<Place::bit(plane, Quad) - up, Isa>(word) & Words<Isa>((Codes::mask(plane) << up) * 0x01010101u);
+      if constexpr (plane == 0)
+        codes = part;
+      else
+        codes |= part;
+    });
+    if constexpr (Integers::is_table) return lookup_.masked(codes);
+    return codes;
+  }
+
+  /// Of one tile, in the low byte of each lane. @param code the tile's
+  Words<Isa> single(const Words<Isa>& code) const noexcept {
+    if constexpr (Integers::is_table)
+      return lookup_.masked(code);
+    else
+      return without_fours(code);
+  }
+
+ private:
+  static std::array<std::uint8_t, 16> levels() noexcept {
+    if constexpr (Integers::is_table)
+      return byte_levels<Grid>().levels;
+    else
+      return {};
+  }
+
+  /// Ternary codes, 3 as 1.
+  static Words<Isa> without_fours(const Words<Isa>& word) noexcept {
+    if constexpr (is_ternary<Grid>)
+      return word & ~(shift_left<1, Isa>(word) & Words<Isa>(0xaaaaaaaau));
+    else
+      return word;
+  }
+
+  ByteLookup<Isa> lookup_;
+};
+
+}  // namespace detail
+
+/// Multiplies the codes of a Quantized term from one row on, a row in each lane, by quantized x: integer sums of operand
+/// times value over the columns of one block (IntegerGrid).
+///   sum_whole_block<Batch, Vectors>(x, j0), sum_block<Batch, Vectors>(x, j0, j1)
+/// are 2^shift<Batch> times the sums of the block from j0 on; x[k] are its values.
+/// This one is for scalar grids.
+template <class Isa, class Term, class = void>
+class IntegerLanes {
+ public:
+  using Grid = typename Term::Grid;
+  using Codes = typename Term::Codes;
+
+  IntegerLanes(const Term& term, Index row) noexcept : codes_(term.codes(), term.rows(), term.tiles(), row) {}
+
+  /// One vector x leaves registers for a second sum of operands that are 16 times as large.
+  template <int Batch>
+  static constexpr int shift = Batch == 1 && detail::Operands<Isa, Grid>::has_stages ? 4 : 0;
+
+  /// Columns from the first on that sum_whole_block can sum.
+  Index columns_in_words() const noexcept { return codes_.tiles_in_words(); }
+
+  /// The block [j0, j0 + 32). @pre j0 is a multiple of 32, j0 + 32 <= columns_in_words()
+  template <int Batch, int Vectors>
+  [[gnu::always_inline]] IntegerPanel<Isa, Batch, Vectors> sum_whole_block(const BlockRows<Batch>& x,
+                                                                           Index j0) const noexcept {
+    constexpr int stages = shift<Batch> / 4 + 1;
+    const auto block = codes_.template block<Vectors>(j0);
+    DotSum<Isa, Operands::Integers::largest, quads> sums[stages][std::size_t(Batch)][std::size_t(Vectors)];
+    unroll<quads>([&](auto number) QLR_UNROLLED {
+      constexpr int quad = decltype(number)::value, stage = stages == 1 ? 0 : Operands::stage(quad);
+      Words<Isa> of_x[std::size_t(Batch)];
+      unroll<Batch>([&](auto k) QLR_UNROLLED { of_x[k] = broadcast_word<Isa>(x[k] + 4 * quad); });
+      unroll<Vectors>([&](auto v) QLR_UNROLLED {
+        const Words<Isa> operands = operands_.template quad<quad, stage>(block, v);
+        unroll<Batch>([&](auto k) QLR_UNROLLED { sums[stage][k][v].add(operands, of_x[k]); });
+      });
+    });
+    IntegerPanel<Isa, Batch, Vectors> panel;
+    unroll<Batch>([&](auto k) QLR_UNROLLED {
+      unroll<Vectors>([&](auto v) QLR_UNROLLED {
+        panel.sums[k][v] = sums[stages - 1][k][v].total();
+        if constexpr (stages == 2) panel.sums[k][v] += sums[0][k][v].total() << 4;
+      });
+    });
+    return panel;
+  }
+
+  /// The block [j0, j1), column by column.
+  template <int Batch, int Vectors>
+  [[gnu::noinline]] IntegerPanel<Isa, Batch, Vectors> sum_block(const BlockRows<Batch>& x, Index j0,
+                                                                Index j1) const noexcept {
+    DotSum<Isa, Operands::Integers::largest, int(input_block)> sums[std::size_t(Batch)][std::size_t(Vectors)];
+    for (Index j = j0; j < j1; ++j)
+      unroll<Vectors>([&](auto v) QLR_UNROLLED {
+        const Words<Isa> operand = operands_.single(codes_.tile(j, v));
+        unroll<Batch>([&](auto k) QLR_UNROLLED {
+          sums[k][v].add(operand, Words<Isa>(std::uint32_t(std::uint8_t(x[k][j - j0]))));
+        });
+      });
+    IntegerPanel<Isa, Batch, Vectors> panel;
+    unroll<Batch>([&](auto k) QLR_UNROLLED {
+      unroll<Vectors>([&](auto v) QLR_UNROLLED { panel.sums[k][v] = sums[k][v].total() << shift<Batch>; });
+    });
+    return panel;
+  }
+
+ private:
+  using Operands = detail::Operands<Isa, Grid>;
+  static constexpr int quads = int(input_block) / 4;
+
+  CodeLanes<Isa, Codes> codes_;
+  Operands operands_;
+};
+
+}  // namespace qlr::kernel

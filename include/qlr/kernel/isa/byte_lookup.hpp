@@ -1,0 +1,84 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+
+#include "qlr/kernel/isa/lanes.hpp"
+
+#if XSIMD_WITH_SSE2
+#include <immintrin.h>
+#endif
+
+#if defined(__GNUC__) && !defined(__clang__)
+// GCC 12 takes the undefined registers in its own intrinsics for ours (gcc.gnu.org/PR105593)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+
+namespace qlr::kernel {
+
+/// A table of 16 bytes, looked up by the low four bits of every byte; the others may be anything.
+template <class Isa>
+class ByteLookup {
+ public:
+  explicit ByteLookup(const std::array<std::uint8_t, 16>& table) noexcept {
+    alignas(64) std::uint8_t repeated[4 * lanes<Isa>];
+    for (int k = 0; k < 4 * lanes<Isa>; ++k) repeated[k] = table[std::size_t(k % 16)];
+    table_ = Words<Isa>::load_aligned(reinterpret_cast<const std::uint32_t*>(repeated));
+  }
+
+  Words<Isa> operator()(const Words<Isa>& words) const noexcept {
+    using Xsimd [[maybe_unused]] = typename Isa::Xsimd;
+#if defined(__AVX512VBMI__)
+    if constexpr (Isa::has_vbmi) return Words<Isa>(_mm512_permutexvar_epi8(words, table_));
+#endif
+    const Words<Isa> numbers = words & Words<Isa>(0x0f0f0f0fu);
+    return masked(numbers);
+  }
+
+  /// Likewise. @pre the other bits are zero
+  Words<Isa> masked(const Words<Isa>& numbers) const noexcept {
+    using Xsimd [[maybe_unused]] = typename Isa::Xsimd;
+#if XSIMD_WITH_AVX512BW
+    if constexpr (std::is_base_of_v<xsimd::avx512bw, Xsimd>)
+      return Words<Isa>(_mm512_shuffle_epi8(table_, numbers));
+    else
+#endif
+#if XSIMD_WITH_AVX2
+        if constexpr (std::is_base_of_v<xsimd::avx2, Xsimd>)
+      return Words<Isa>(_mm256_shuffle_epi8(table_, numbers));
+    else
+#endif
+#if XSIMD_WITH_SSSE3
+        if constexpr (lanes<Isa> == 4)
+      return Words<Isa>(_mm_shuffle_epi8(table_, numbers));
+    else
+#endif
+#if XSIMD_WITH_NEON64
+        if constexpr (lanes<Isa> == 4)
+      return Words<Isa>(vreinterpretq_u32_u8(vqtbl1q_u8(vreinterpretq_u8_u32(table_), vreinterpretq_u8_u32(numbers))));
+    else
+#endif
+      return look_up_bytes(numbers);
+  }
+
+ private:
+  Words<Isa> look_up_bytes(const Words<Isa>& numbers) const noexcept {
+    std::uint8_t bytes[4 * lanes<Isa>], table[4 * lanes<Isa>];
+    std::memcpy(bytes, &numbers, sizeof bytes);
+    std::memcpy(table, &table_, sizeof table);
+    for (std::uint8_t& byte : bytes) byte = table[byte];
+    return load_words<Isa>(bytes);
+  }
+
+  Words<Isa> table_;
+};
+
+}  // namespace qlr::kernel
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif

@@ -1,0 +1,144 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include "qlr/core/index.hpp"
+#include "qlr/format/grouping.hpp"
+#include "qlr/kernel/isa/lanes.hpp"
+
+/// x in 8 bits: neighbouring entries are a block and share a scale.
+namespace qlr::kernel {
+
+/// Entries of a block: whole steps of all codes of at most 8 bits. The fewest that the error of activations allows is
+/// what decides: with 64 it exceeds 0.5 % with rotated inputs and 0.75 % with others.
+inline constexpr Index input_block = 32;
+
+/// How `length` entries fall into blocks: each group of `extent` is cut at multiples of 32 from its first entry on.
+class InputBlocks {
+ public:
+  InputBlocks(Index extent, Index length) noexcept
+      : extent_(extent), length_(length), in_group_(ceil_divide(extent, input_block)) {}
+
+  Index count() const noexcept { return length_ / extent_ * in_group_ + ceil_divide(length_ % extent_, input_block); }
+  /// The block that an entry belongs to, or begins behind the last.
+  Index block_of(Index entry) const noexcept { return entry / extent_ * in_group_ + entry % extent_ / input_block; }
+  Index begin(Index block) const noexcept {
+    return std::min(block / in_group_ * extent_ + block % in_group_ * input_block, length_);
+  }
+  Index end(Index block) const noexcept {
+    const Index group_end = (block / in_group_ + 1) * extent_;
+    return std::min({begin(block) + input_block, group_end, length_});
+  }
+
+ private:
+  Index extent_, length_, in_group_;
+};
+
+/// One quantized vector: for every block 32 values (zeros behind its last entry), its scale, and the sum of its entries.
+/// An entry is value * scale.
+struct QuantizedVector {
+  const std::int8_t* values;
+  const float* scales;
+  const float* sums;
+};
+
+/// A batch of quantized vectors in memory that somebody else owns: values of all, then scales, then sums.
+class QuantizedBatch {
+ public:
+  QuantizedBatch() = default;
+  QuantizedBatch(std::byte* data, Index batch, Index blocks) noexcept : data_(data), batch_(batch), blocks_(blocks) {}
+
+  static Index bytes(Index batch, Index blocks) noexcept {
+    return batch * (value_bytes(blocks) + 2 * stride(blocks) * Index(sizeof(float)));
+  }
+
+  Index batch() const noexcept { return batch_; }
+  Index blocks() const noexcept { return blocks_; }
+
+  std::int8_t* values(Index b) const noexcept {
+    return reinterpret_cast<std::int8_t*>(data_ + b * value_bytes(blocks_));
+  }
+  float* scales(Index b) const noexcept {
+    return reinterpret_cast<float*>(data_ + batch_ * value_bytes(blocks_)) + b * stride(blocks_);
+  }
+  float* sums(Index b) const noexcept { return scales(batch_ + b); }
+  QuantizedVector operator[](Index b) const noexcept { return {values(b), scales(b), sums(b)}; }
+
+ private:
+  static Index value_bytes(Index blocks) noexcept { return round_up(blocks * input_block, 64); }
+  static Index stride(Index blocks) noexcept { return round_up(blocks, 16); }
+
+  std::byte* data_ = nullptr;
+  Index batch_ = 0, blocks_ = 0;
+};
+
+namespace detail {
+
+/// Blocks whose largest magnitude is below are zeros: its reciprocal would overflow.
+inline constexpr float least_input = 0x1p-100f;
+
+/// The largest magnitude's bits; NaN is above everything.
+template <class Isa>
+std::uint32_t largest_magnitude(const float* x) noexcept {
+  Words<Isa> largest(0u);
+  for (Index j = 0; j < input_block; j += lanes<Isa>)
+    largest =
+        xsimd::max(largest, reinterpret<Words<Isa>>(Floats<Isa>::load_unaligned(x + j)) & Words<Isa>(0x7fffffffu));
+  alignas(64) std::uint32_t of_lane[lanes<Isa>];
+  largest.store_aligned(of_lane);
+  return *std::max_element(of_lane, of_lane + lanes<Isa>);
+}
+
+/// One block of 32 entries.
+template <class Isa>
+void quantize_block(const float* x, std::int8_t* values, float* scale, float* sum) noexcept {
+  const std::uint32_t bits = largest_magnitude<Isa>(x);
+  float largest;
+  std::memcpy(&largest, &bits, sizeof largest);
+  const bool is_zero = largest < least_input;
+  *scale = is_zero ? 0.0f : largest / 127.0f;
+  const Floats<Isa> reciprocal(is_zero ? 0.0f : 127.0f / largest);
+  // in a float of this size the last bit is 1, so the lowest byte is the nearest integer in two's complement
+  const Floats<Isa> integers_only(0x1.8p23f);
+  Words<Isa> total(0u);
+  for (Index j = 0; j < input_block; j += lanes<Isa>) {
+    const Floats<Isa> shifted = multiply_add<Isa>(Floats<Isa>::load_unaligned(x + j), reciprocal, integers_only);
+    const Words<Isa> words = reinterpret<Words<Isa>>(shifted) - reinterpret<Words<Isa>>(integers_only);
+    total += words;
+    store_low_bytes<Isa>(words, reinterpret_cast<std::uint8_t*>(values + j));
+  }
+  alignas(64) std::uint32_t of_lane[lanes<Isa>];
+  total.store_aligned(of_lane);
+  std::uint32_t integer_sum = 0;
+  for (const std::uint32_t part : of_lane) integer_sum += part;
+  *sum = *scale * float(std::int32_t(integer_sum));
+}
+
+}  // namespace detail
+
+/// Quantizes the entries [j0, j1) of a vector: in each block
+///   scale = max |x| / 127, value = x * (127 / max |x|) to the nearest integer, the even one of two,
+/// or zeros where max |x| < 2^-100. A NaN or an infinity makes the block's scale one, and so every sum that it is in.
+/// @post |x - value * scale| <= scale / 2 but for rounding in single precision
+/// @pre j0 and j1 are where blocks begin, or the end
+template <class Isa>
+void quantize(const float* x, const InputBlocks& blocks, Index j0, Index j1, const QuantizedBatch& out,
+              Index b) noexcept {
+  for (Index j = j0; j < j1;) {
+    const Index block = blocks.block_of(j), end = blocks.end(block);
+    const float* entries = x + j;
+    alignas(64) float padded[std::size_t(input_block)];
+    if (end - j < input_block) {
+      std::fill(std::copy(entries, x + end, padded), padded + input_block, 0.0f);
+      entries = padded;
+    }
+    detail::quantize_block<Isa>(entries, out.values(b) + block * input_block, out.scales(b) + block,
+                                out.sums(b) + block);
+    j = end;
+  }
+}
+
+}  // namespace qlr::kernel

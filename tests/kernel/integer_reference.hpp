@@ -1,0 +1,134 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <type_traits>
+#include <vector>
+
+#include "product_check.hpp"
+
+/// What products in integers are, by plain loops in double: x is quantized as Int8Activations documents it.
+namespace qlr::test {
+
+/// Entries j0 to j1 of x are a block: 127 steps up to the largest.
+inline void quantize_block(const std::vector<float>& x, Index j0, Index j1, std::vector<double>& out) {
+  float largest = 0;
+  for (Index j = j0; j < j1; ++j) largest = std::max(largest, std::abs(x[std::size_t(j)]));
+  const float scale = largest / 127.0f, reciprocal = 127.0f / largest;
+  for (Index j = j0; j < j1; ++j) {
+    double ratio = double(x[std::size_t(j)]) * double(reciprocal);
+#if defined(__x86_64__) && !defined(__FMA__)
+    ratio = double(float(ratio));
+#endif
+    out[std::size_t(j)] = largest == 0 ? 0 : std::nearbyint(ratio) * double(scale);
+  }
+}
+
+/// Blocks of 32 within groups of `extent` entries.
+inline std::vector<double> quantize(const std::vector<float>& x, Index extent) {
+  std::vector<double> out(x.size());
+  const Index n = Index(x.size());
+  for (Index group = 0; group < n; group += extent)
+    for (Index j = group; j < std::min(group + extent, n); j += 32)
+      quantize_block(x, j, std::min({j + 32, group + extent, n}), out);
+  return out;
+}
+
+/// The value that integer products have for a code: grids that are neither uniform nor ternary have 127 steps up to
+/// their largest value.
+template <class Grid>
+double integer_value(double value) {
+  if constexpr (!kernel::IntegerGrid<Grid>::is_table) {
+    return value;
+  } else {
+    double largest = 0;
+    for (std::uint32_t code = 0; code < 1u << Grid::code_bits; ++code) {
+      float of_code;
+      Grid::decode(&code, &of_code);
+      largest = std::max(largest, std::abs(double(of_code)));
+    }
+    return std::round(value / largest * 127) * largest / 127;
+  }
+}
+
+/// y, and what the rounding errors of its entries are relative to.
+struct Bounded {
+  std::vector<double> y, magnitude;
+};
+
+template <class Grid, class Grouping, class Scale>
+Bounded integer_product(const Quantized<Grid, Grouping, Scale>& term, const std::vector<float>& x) {
+  constexpr bool has_scale = !std::is_same_v<Scale, NoScale>, scales_columns = has_scale && Grouping::group_rows == All;
+  const Index n = term.cols(), extent = has_scale ? group_extent(Grouping::group_cols, n) : n;
+  std::vector<float> scaled = x;
+  if (scales_columns)
+    for (Index j = 0; j < n; ++j) scaled[std::size_t(j)] *= term.scales().at(0, term.col_group(j));
+  const std::vector<double> steps = quantize(scaled, scales_columns ? std::max<Index>(n, 1) : extent);
+  Bounded result{std::vector<double>(std::size_t(term.rows())), std::vector<double>(std::size_t(term.rows()))};
+  const double half = 0.5 * ((1 << Grid::code_bits) - 1);
+  for (Index i = 0; i < term.rows(); ++i)
+    for (Index j = 0; j < n; ++j) {
+      float value;
+      term.decode_tile(i, j, &value);
+      const double scale = term.scales().at(term.row_group(i), term.col_group(j));
+      double product = integer_value<Grid>(value) * steps[std::size_t(j)], rest = 0;
+      if constexpr (Grid::has_minimum) {
+        const double minimum = term.minima().at(term.row_group(i), term.col_group(j));
+        if (scales_columns) {
+          product -= half * steps[std::size_t(j)];
+          rest = half * double(scaled[std::size_t(j)]) + minimum * double(x[std::size_t(j)]);
+        } else {
+          rest = minimum * steps[std::size_t(j)];
+        }
+      }
+      const double factor = scales_columns ? 1 : scale;
+      double largest = 2 * half;
+      if (kernel::IntegerGrid<Grid>::is_table) largest = 2 * 127 * double(kernel::IntegerGrid<Grid>::unit());
+      result.y[std::size_t(i)] += product * factor + rest;
+      result.magnitude[std::size_t(i)] += std::abs(largest * steps[std::size_t(j)] * factor) + std::abs(rest);
+    }
+  return result;
+}
+
+/// Checks products in integers of one term against the reference, and their divisions.
+template <class Q>
+void check_integer_product(const RandomLayer<QplusLR<Q>>& random, const std::vector<float>& x, Index batch) {
+  const QplusLR<Q>& layer = *random;
+  const Index m = layer.rows(), n = layer.cols();
+  CAPTURE(m);
+  CAPTURE(n);
+  CAPTURE(batch);
+  const std::vector<float> y = run_matmul<Int8Activations>(layer, x, batch);
+  double worst = 0;
+  for (Index b = 0; b < batch; ++b) {
+    const Bounded expected = integer_product(layer.q(), {x.begin() + b * n, x.begin() + (b + 1) * n});
+    for (Index i = 0; i < m; ++i) {
+      const double error = std::abs(double(y[std::size_t(b * m + i)]) - expected.y[std::size_t(i)]);
+      const double relative = error == 0 ? 0 : error / expected.magnitude[std::size_t(i)];
+      worst = relative <= worst ? worst : relative;
+    }
+  }
+  CHECK(worst <= 2e-6);
+  check_divisions<Int8Activations>(layer, x, batch, y);
+}
+
+inline constexpr Size integer_sizes[] = {{1, 1},   {15, 33}, {16, 32},  {17, 31},  {63, 64},  {64, 63},
+                                         {65, 65}, {64, 96}, {64, 129}, {130, 95}, {80, 200}, {128, 256},
+                                         {9, 64},  {0, 5},   {5, 0},    {0, 0},    {200, 40}};
+
+/// Products of every size, of random x.
+template <class Q>
+void check_integer_term() {
+  const std::string type = Q::type_name();
+  CAPTURE(type);
+  std::size_t number = 0;
+  for (const Size size : integer_sizes) {
+    const RandomLayer<QplusLR<Q>> layer(number, {size.rows, size.cols, 0});
+    const Index batch = batches[++number % 7];
+    check_integer_product(layer, random_vector(number, batch * size.cols), batch);
+    check_integer_product(layer, random_vector(number + 1, size.cols), 1);
+  }
+}
+
+}  // namespace qlr::test
