@@ -39,7 +39,9 @@ inline std::vector<double> quantize(const std::vector<float>& x, Index extent) {
 /// their largest value.
 template <class Grid>
 double integer_value(double value) {
-  if constexpr (!kernel::IntegerGrid<Grid>::is_table) {
+  if constexpr (Grid::tile_cols > 1 || Grid::lookback > 0 || std::is_same_v<Grid, Ternary<>>) {
+    return value;
+  } else if constexpr (!kernel::IntegerGrid<Grid>::is_table) {
     return value;
   } else {
     double largest = 0;
@@ -69,8 +71,9 @@ Bounded integer_product(const Quantized<Grid, Grouping, Scale>& term, const std:
   const double half = 0.5 * ((1 << Grid::code_bits) - 1);
   for (Index i = 0; i < term.rows(); ++i)
     for (Index j = 0; j < n; ++j) {
-      float value;
-      term.decode_tile(i, j, &value);
+      float values[std::size_t(Grid::tile_cols)];
+      term.decode_tile(i, j / Grid::tile_cols, values);
+      const float value = values[j % Grid::tile_cols];
       const double scale = term.scales().at(term.row_group(i), term.col_group(j));
       double product = integer_value<Grid>(value) * steps[std::size_t(j)], rest = 0;
       if constexpr (Grid::has_minimum) {
@@ -83,8 +86,8 @@ Bounded integer_product(const Quantized<Grid, Grouping, Scale>& term, const std:
         }
       }
       const double factor = scales_columns ? 1 : scale;
-      double largest = 2 * half;
-      if (kernel::IntegerGrid<Grid>::is_table) largest = 2 * 127 * double(kernel::IntegerGrid<Grid>::unit());
+      const double largest =
+          2 * std::max(half, double(kernel::IntegerGrid<Grid>::unit() * kernel::IntegerGrid<Grid>::offset()));
       result.y[std::size_t(i)] += product * factor + rest;
       result.magnitude[std::size_t(i)] += std::abs(largest * steps[std::size_t(j)] * factor) + std::abs(rest);
     }

@@ -12,20 +12,7 @@ namespace qlr::kernel {
 
 namespace detail {
 
-template <class Grid>
-inline constexpr bool is_uniform = false;
-template <int Bits>
-inline constexpr bool is_uniform<Uniform<Bits>> = true;
-template <int Bits>
-inline constexpr bool is_uniform<UniformAsymmetric<Bits>> = true;
-
-template <class Grid>
-inline constexpr bool is_ternary = false;
-template <int Bits>
-inline constexpr bool is_ternary<Ternary<Bits>> = true;
-
-/// The values of all codes of a grid of at most four bits in 8 bits: value = unit * (level - 127) but for rounding. The
-/// code is the low bits of the index; the others may be anything.
+/// The values of all codes of a grid of at most four bits in 8 bits: value = unit * (level - 127) but for rounding.
 struct ByteLevels {
   std::array<std::uint8_t, 16> levels{};
   float unit = 0;
@@ -34,16 +21,15 @@ struct ByteLevels {
 template <class Grid>
 ByteLevels make_byte_levels() noexcept {
   float values[16] = {}, largest = 0;
-  for (std::uint32_t index = 0; index < 16; ++index) {
-    const std::uint32_t code = index & ((1u << Grid::code_bits) - 1);
-    Grid::decode(&code, values + index);
-    largest = std::fmax(largest, std::fabs(values[index]));
+  for (std::uint32_t code = 0; code < 1u << Grid::code_bits; ++code) {
+    Grid::decode(&code, values + code);
+    largest = std::fmax(largest, std::fabs(values[code]));
   }
   ByteLevels result;
   result.unit = largest / 127;
-  for (std::size_t index = 0; index < 16; ++index)
-    result.levels[index] =
-        std::uint8_t(127 + (largest == 0 ? 0 : std::lround(double(values[index]) / double(largest) * 127)));
+  for (std::size_t code = 0; code < 16; ++code)
+    result.levels[code] =
+        std::uint8_t(127 + (largest == 0 ? 0 : std::lround(double(values[code]) / double(largest) * 127)));
   return result;
 }
 
@@ -56,7 +42,7 @@ const ByteLevels& byte_levels() noexcept {
 }  // namespace detail
 
 /// How a product multiplies a grid's values in integers: value = unit() * (operand - offset()), operand a byte up to
-/// `largest`. Exact for uniform grids and ternary. Other scalar grids of up to 4 bits are a table of levels, the one of
+/// `largest`, which is the code or, for a table, levels()[code]. Exact for uniform grids and ternary. Other scalar grids of up to 4 bits are a table of levels, the one of
 /// largest magnitude 127, which are within 1/254 of that magnitude: 0.4 % of the root mean square for NormalFloat<4>.
 /// Grids without one are multiplied in floats.
 template <class Grid>
@@ -64,6 +50,7 @@ struct IntegerGrid {
   static constexpr bool exists = is_scalar_grid<Grid> && Grid::code_bits <= 4;
   static constexpr bool is_table = true;
   static constexpr int largest = 254;
+  static const std::array<std::uint8_t, 16>& levels() noexcept { return detail::byte_levels<Grid>().levels; }
   static float unit() noexcept { return detail::byte_levels<Grid>().unit; }
   static constexpr float offset() noexcept { return 127; }
 };
@@ -83,8 +70,12 @@ struct IntegerGrid<UniformAsymmetric<Bits>> : IntegerGrid<Uniform<Bits>> {
 };
 
 template <int Bits>
-struct IntegerGrid<Ternary<Bits>> : IntegerGrid<Uniform<2>> {
+struct IntegerGrid<Ternary<Bits>> {
+  static constexpr bool exists = true;
+  static constexpr bool is_table = true;
   static constexpr int largest = 2;
+  static constexpr std::array<std::uint8_t, 16> levels() noexcept { return {0, 1, 2, 1}; }
+  static constexpr float unit() noexcept { return 1; }
   static constexpr float offset() noexcept { return 1; }
 };
 

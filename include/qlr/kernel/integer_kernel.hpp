@@ -8,6 +8,7 @@
 #include "qlr/format/quantized.hpp"
 #include "qlr/kernel/integer_grid.hpp"
 #include "qlr/kernel/integer_lanes.hpp"
+#include "qlr/kernel/integer_trellis.hpp"
 #include "qlr/kernel/term_kernel.hpp"
 
 namespace qlr::kernel {

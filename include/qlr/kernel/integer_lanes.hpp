@@ -57,54 +57,53 @@ class Operands {
   static constexpr bool has_stages = Isa::has_vnni && !Integers::is_table && Grid::code_bits <= 4;
   static constexpr int stage(int quad) noexcept { return has_stages ? QuadPlace<Codes>::bit(0, quad) / 4 : 0; }
 
-  Operands() noexcept : lookup_(levels()) {}
+  Operands() noexcept : low_(levels(0)), high_(levels(1)) {}
 
   /// Of the tiles from 4 * Quad on, times 2^(4 * Stage).
   template <int Quad, int Stage, class Block>
-  Words<Isa> quad(const Block& block, int vector) const noexcept {
+  [[gnu::always_inline]] Words<Isa> quad(const Block& block, int vector) const noexcept {
     using Place = QuadPlace<Codes>;
-    Words<Isa> codes(0u);
-    if constexpr (Integers::is_table && Codes::planes == 1)
-      return lookup_(shift_right<Place::bit(0, Quad), Isa>(block.template word<0, Place::word(0, Quad)>(vector)));
-    unroll<Codes::planes>([&](auto number) QLR_UNROLLED {
-      constexpr int plane = decltype(number)::value, up = Codes::shift(plane) + 4 * Stage;
-      const Words<Isa> word = without_fours(block.template word<plane, Place::word(plane, Quad)>(vector));
-      const Words<Isa> part =
-          shifted<Place::bit(plane, Quad) - up, Isa>(word) & Words<Isa>((Codes::mask(plane) << up) * 0x01010101u);
-      if constexpr (plane == 0)
-        codes = part;
-      else
-        codes |= part;
-    });
-    if constexpr (Integers::is_table) return lookup_.masked(codes);
-    return codes;
+    if constexpr (Integers::is_table && Codes::planes == 1) {
+      // two codes of two bits are an index as well
+      constexpr int bit = Place::bit(0, Quad);
+      const Words<Isa> index = shift_right<bit / 4 * 4, Isa>(block.template word<0, Place::word(0, Quad)>(vector));
+      if constexpr (Grid::code_bits == 1) return low_(shift_right<bit % 4, Isa>(index));
+      return bit % 4 == 0 ? low_(index) : high_(index);
+    } else {
+      Words<Isa> codes(0u);
+      unroll<Codes::planes>([&](auto number) QLR_UNROLLED {
+        constexpr int plane = decltype(number)::value, up = Codes::shift(plane) + 4 * Stage;
+        const Words<Isa> word = block.template word<plane, Place::word(plane, Quad)>(vector);
+        const Words<Isa> part =
+            shifted<Place::bit(plane, Quad) - up, Isa>(word) & Words<Isa>((Codes::mask(plane) << up) * 0x01010101u);
+        if constexpr (plane == 0)
+          codes = part;
+        else
+          codes |= part;
+      });
+      return of_codes(codes);
+    }
   }
 
-  /// Of one tile, in the low byte of each lane. @param code the tile's
-  Words<Isa> single(const Words<Isa>& code) const noexcept {
+  /// Of codes in some bytes of each lane, zeros in the others.
+  [[gnu::always_inline]] Words<Isa> of_codes(const Words<Isa>& codes) const noexcept {
     if constexpr (Integers::is_table)
-      return lookup_.masked(code);
+      return low_.masked(codes);
     else
-      return without_fours(code);
+      return codes;
   }
 
  private:
-  static std::array<std::uint8_t, 16> levels() noexcept {
+  /// The table for an index that has a code in its low bits, or above them if it has two.
+  static std::array<std::uint8_t, 16> levels([[maybe_unused]] int place) noexcept {
+    std::array<std::uint8_t, 16> table{};
     if constexpr (Integers::is_table)
-      return byte_levels<Grid>().levels;
-    else
-      return {};
+      for (std::size_t index = 0; index < 16; ++index)
+        table[index] = Integers::levels()[(index >> Grid::code_bits * place) & ((1u << Grid::code_bits) - 1)];
+    return table;
   }
 
-  /// Ternary codes, 3 as 1.
-  static Words<Isa> without_fours(const Words<Isa>& word) noexcept {
-    if constexpr (is_ternary<Grid>)
-      return word & ~(shift_left<1, Isa>(word) & Words<Isa>(0xaaaaaaaau));
-    else
-      return word;
-  }
-
-  ByteLookup<Isa> lookup_;
+  ByteLookup<Isa> low_, high_;
 };
 
 }  // namespace detail
@@ -155,18 +154,28 @@ class IntegerLanes {
     return panel;
   }
 
-  /// The block [j0, j1), column by column.
+  /// The block [j0, j1), four columns at a time where they lie in words, and then one by one.
   template <int Batch, int Vectors>
   [[gnu::noinline]] IntegerPanel<Isa, Batch, Vectors> sum_block(const BlockRows<Batch>& x, Index j0,
                                                                 Index j1) const noexcept {
     DotSum<Isa, Operands::Integers::largest, int(input_block)> sums[std::size_t(Batch)][std::size_t(Vectors)];
-    for (Index j = j0; j < j1; ++j)
-      unroll<Vectors>([&](auto v) QLR_UNROLLED {
-        const Words<Isa> operand = operands_.single(codes_.tile(j, v));
-        unroll<Batch>([&](auto k) QLR_UNROLLED {
-          sums[k][v].add(operand, Words<Isa>(std::uint32_t(std::uint8_t(x[k][j - j0]))));
-        });
+    for (Index j = j0; j < j1;) {
+      const bool is_quad = j % 4 == 0 && j + 4 <= std::min(j1, codes_.tiles_in_words());
+      Words<Isa> operands[std::size_t(Vectors)];
+      if (is_quad) {
+        const auto quad = codes_.template quad<Vectors>(j / 4);
+        unroll<Vectors>([&](auto v) QLR_UNROLLED { operands[v] = operands_.of_codes(codes_.codes(quad, v)); });
+      } else {
+        unroll<Vectors>([&](auto v) QLR_UNROLLED { operands[v] = operands_.of_codes(codes_.tile(j, v)); });
+      }
+      unroll<Batch>([&](auto k) QLR_UNROLLED {
+        const std::int8_t* values = x[k] + (j - j0);
+        const Words<Isa> of_x =
+            is_quad ? broadcast_word<Isa>(values) : Words<Isa>(std::uint32_t(std::uint8_t(*values)));
+        unroll<Vectors>([&](auto v) QLR_UNROLLED { sums[k][v].add(operands[v], of_x); });
       });
+      j += is_quad ? 4 : 1;
+    }
     IntegerPanel<Isa, Batch, Vectors> panel;
     unroll<Batch>([&](auto k) QLR_UNROLLED {
       unroll<Vectors>([&](auto v) QLR_UNROLLED { panel.sums[k][v] = sums[k][v].total() << shift<Batch>; });

@@ -101,6 +101,33 @@ inline Words<Isa> shift_right(const Words<Isa>& words, int bits) noexcept {
 #endif
 }
 
+/// The lanes of two neighbouring registers, from Count lanes before the second on. @pre 0 < Count < lanes
+template <int Count, class Isa>
+inline Words<Isa> lanes_before(const Words<Isa>& first, const Words<Isa>& second) noexcept {
+  static_assert(0 < Count && Count < lanes<Isa>);
+#if XSIMD_WITH_AVX512F
+  if constexpr (lanes<Isa> == 16) return Words<Isa>(_mm512_alignr_epi32(second, first, 16 - Count));
+#endif
+#if XSIMD_WITH_AVX2
+  if constexpr (lanes<Isa> == 8) {
+    const __m256i middle = _mm256_permute2x128_si256(first, second, 0x21);
+    if constexpr (Count == 4)
+      return Words<Isa>(middle);
+    else if constexpr (Count < 4)
+      return Words<Isa>(_mm256_alignr_epi8(second, middle, 16 - 4 * Count));
+    else
+      return Words<Isa>(_mm256_alignr_epi8(middle, first, 32 - 4 * Count));
+  }
+#endif
+#if XSIMD_WITH_NEON64
+  if constexpr (lanes<Isa> == 4) return Words<Isa>(vextq_u32(first, second, 4 - Count));
+#endif
+  alignas(64) std::uint32_t both[2 * lanes<Isa>];
+  first.store_aligned(both);
+  second.store_aligned(both + lanes<Isa>);
+  return Words<Isa>::load_unaligned(both + lanes<Isa> - Count);
+}
+
 /// Asks for the cache line `distance` bytes behind an address, whether or not it belongs to the same memory.
 inline void prefetch(const std::uint8_t* bytes, Index distance) noexcept {
   __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(bytes) + std::uintptr_t(distance)));

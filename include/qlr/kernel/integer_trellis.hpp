@@ -1,0 +1,131 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+
+#include "qlr/format/trellis.hpp"
+#include "qlr/kernel/integer_grid.hpp"
+#include "qlr/kernel/integer_lanes.hpp"
+#include "qlr/kernel/isa/byte_lookup.hpp"
+#include "qlr/kernel/isa/dot.hpp"
+#include "qlr/kernel/trellis_windows.hpp"
+
+namespace qlr::kernel {
+
+namespace detail {
+
+inline constexpr int largest_trellis_level = TrellisWindow::quantiles[15];
+
+/// The sixteen levels of all trellis codes, none below zero.
+constexpr std::array<std::uint8_t, 16> trellis_operands() noexcept {
+  std::array<std::uint8_t, 16> table{};
+  for (std::size_t k = 0; k < table.size(); ++k)
+    table[k] = std::uint8_t(TrellisWindow::quantiles[k] + largest_trellis_level);
+  return table;
+}
+
+/// x for the four levels of a tile of Weights columns: each entry as often as its value has levels.
+template <int Weights>
+std::uint32_t spread_over_levels(const std::int8_t* x) noexcept {
+  std::uint32_t word = 0;
+  if constexpr (Weights == 4) {
+    std::memcpy(&word, x, sizeof word);
+    return word;
+  }
+  for (int level = 0; level < 4; ++level) word |= std::uint32_t(std::uint8_t(x[level * Weights / 4])) << 8 * level;
+  return word;
+}
+
+}  // namespace detail
+
+/// A value is the sum of 4 / Weights levels, each of which has the offset.
+template <int Bits, int Weights>
+struct IntegerGrid<TrellisStep<Bits, Weights>> {
+  static constexpr bool exists = true;
+  static constexpr int largest = 2 * detail::largest_trellis_level;
+  static constexpr float unit() noexcept { return 1; }
+  static constexpr float offset() noexcept { return float(detail::largest_trellis_level * 4 / Weights); }
+};
+
+/// Trellis codes: a window's four levels are the operands of a dot product.
+template <class Isa, class Term>
+class IntegerLanes<Isa, Term, std::enable_if_t<is_trellis<typename Term::Grid>>> {
+ public:
+  IntegerLanes(const Term& term, Index row) noexcept : windows_(term, row), lookup_(detail::trellis_operands()) {}
+
+  template <int Batch>
+  static constexpr int shift = 0;
+
+  Index columns_in_words() const noexcept { return windows_.tiles_in_words() * weights; }
+
+  template <int Batch, int Vectors>
+  [[gnu::always_inline]] IntegerPanel<Isa, Batch, Vectors> sum_whole_block(const BlockRows<Batch>& x,
+                                                                           Index j0) const noexcept {
+    Sums<Batch, Vectors> sums;
+    unroll<int(input_block / weights) / 4>(
+        [&](auto quad) QLR_UNROLLED { add_tiles<4, Batch, Vectors>(x, j0 / weights + 4 * quad, 4 * quad, sums); });
+    return totals<Batch, Vectors>(sums);
+  }
+
+  template <int Batch, int Vectors>
+  [[gnu::noinline]] IntegerPanel<Isa, Batch, Vectors> sum_block(const BlockRows<Batch>& x, Index j0,
+                                                                Index j1) const noexcept {
+    Sums<Batch, Vectors> sums;
+    const Index first = j0 / weights, last = ceil_divide(j1, weights);
+    for (Index tile = first; tile < last;) {
+      const bool is_quad = tile % 4 == 0 && tile + 4 <= std::min(last, windows_.tiles_in_words());
+      is_quad ? add_tiles<4, Batch, Vectors>(x, tile, tile - first, sums)
+              : add_tiles<1, Batch, Vectors>(x, tile, tile - first, sums);
+      tile += is_quad ? 4 : 1;
+    }
+    return totals<Batch, Vectors>(sums);
+  }
+
+ private:
+  using Grid = typename Term::Grid;
+  static constexpr Index weights = Grid::tile_cols;
+
+  template <int Batch, int Vectors>
+  struct Sums {
+    DotSum<Isa, IntegerGrid<Grid>::largest, int(input_block / weights)> of[std::size_t(Batch)][std::size_t(Vectors)];
+  };
+
+  /// @param number the first of the tiles in its block
+  template <int Tiles, int Batch, int Vectors>
+  [[gnu::always_inline]] void add_tiles(const BlockRows<Batch>& x, Index tile, Index number,
+                                        Sums<Batch, Vectors>& sums) const noexcept {
+    const auto quad = windows_.template quad<Tiles, Vectors>(tile);
+    Words<Isa> of_x[std::size_t(Tiles)][std::size_t(Batch)];
+    unroll<Tiles>([&](auto t) QLR_UNROLLED {
+      unroll<Batch>([&](auto k) QLR_UNROLLED {
+        of_x[t][k] = Words<Isa>(detail::spread_over_levels<int(weights)>(x[k] + (number + t) * weights));
+      });
+    });
+    unroll<Vectors>([&](auto v) QLR_UNROLLED {
+      const auto windows = quad.template windows<decltype(v)::value>();
+      unroll<Tiles>([&](auto t) QLR_UNROLLED {
+        const Words<Isa> numbers = detail::trellis_numbers<Isa>(windows.template get<decltype(t)::value>());
+        const Words<Isa> operands = lookup_.masked(numbers);
+        unroll<Batch>([&](auto k) QLR_UNROLLED { sums.of[k][v].add(operands, of_x[t][k]); });
+      });
+    });
+  }
+
+  template <int Batch, int Vectors>
+  [[gnu::always_inline]] static IntegerPanel<Isa, Batch, Vectors> totals(const Sums<Batch, Vectors>& sums) noexcept {
+    IntegerPanel<Isa, Batch, Vectors> panel;
+    unroll<Batch>([&](auto k) QLR_UNROLLED {
+      unroll<Vectors>([&](auto v) QLR_UNROLLED { panel.sums[k][v] = sums.of[k][v].total(); });
+    });
+    return panel;
+  }
+
+  TrellisWindows<Isa, Term> windows_;
+  ByteLookup<Isa> lookup_;
+};
+
+}  // namespace qlr::kernel
