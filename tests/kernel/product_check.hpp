@@ -19,7 +19,7 @@ struct Size {
 };
 
 /// 0, 1, and on both sides of what a panel of vectors holds.
-constexpr Index batches[] = {1, 4, 2, 5, 3, 8, 0};
+constexpr Index batches[] = {1, 4, 2, 5, 3, 9, 0};
 
 /// sum_j (|value| |scale| + |minimum|) |x_j|, what the rounding errors of a product are relative to.
 template <class Grid, class Grouping, class Scale>

@@ -48,9 +48,16 @@ struct ColumnsKernel {
   static void add_product(const Term& term, const TermInput& input, Index b, Index i,
                           Panel<Isa, Batch, Vectors>& panel) noexcept {
     for_each_part(term, input.prepared, [&](const auto& segment, const Part& part, Index) {
-      if (segment.cols() == 0) return;
-      const MatrixView<const float> x(part.x.data, part.x.rows, part.x.cols, part.x.stride);
-      kernel_of(segment).add_product(segment, {x, part.quantized, part.prepared}, b, i, panel);
+      if (segment.cols() > 0) kernel_of(segment).add_product(segment, input_of(part), b, i, panel);
+    });
+  }
+
+  template <class Isa, int Batch, int Vectors>
+  static void add_products(const Term& term, const TermInput& input, Index i, Index b,
+                           MatrixView<float> tile) noexcept {
+    for_each_part(term, input.prepared, [&](const auto& segment, const Part& part, Index) {
+      if (segment.cols() > 0)
+        kernel_of(segment).template add_products<Isa, Batch, Vectors>(segment, input_of(part), i, b, tile);
     });
   }
 
@@ -66,6 +73,10 @@ struct ColumnsKernel {
     QuantizedBatch quantized;
     Prepared prepared;
   };
+
+  static TermInput input_of(const Part& part) noexcept {
+    return {{part.x.data, part.x.rows, part.x.cols, part.x.stride}, part.quantized, part.prepared};
+  }
 
   /// Calls body(segment, its part, the byte at which it ends) for each segment.
   template <class Body>

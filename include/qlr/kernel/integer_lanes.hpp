@@ -112,6 +112,9 @@ class Operands {
 /// times value over the columns of one block (IntegerGrid).
 ///   sum_whole_block<Batch, Vectors>(x, j0), sum_block<Batch, Vectors>(x, j0, j1)
 /// are 2^shift<Batch> times the sums of the block from j0 on; x[k] are its values.
+///   decode_whole_block<Vectors>(j0, out)
+/// writes the block's operands, `operands_each` registers for each register of rows, that one by one multiply
+/// operand_of_x(x[k], number).
 /// This one is for scalar grids.
 template <class Isa, class Term, class = void>
 class IntegerLanes {
@@ -134,11 +137,12 @@ class IntegerLanes {
                                                                            Index j0) const noexcept {
     constexpr int stages = shift<Batch> / 4 + 1;
     const auto block = codes_.template block<Vectors>(j0);
-    DotSum<Isa, Operands::Integers::largest, quads> sums[stages][std::size_t(Batch)][std::size_t(Vectors)];
-    unroll<quads>([&](auto number) QLR_UNROLLED {
+    DotSum<Isa, Operands::Integers::largest, operands_each> sums[std::size_t(stages)][std::size_t(Batch)]
+                                                                [std::size_t(Vectors)];
+    unroll<operands_each>([&](auto number) QLR_UNROLLED {
       constexpr int quad = decltype(number)::value, stage = stages == 1 ? 0 : Operands::stage(quad);
       Words<Isa> of_x[std::size_t(Batch)];
-      unroll<Batch>([&](auto k) QLR_UNROLLED { of_x[k] = broadcast_word<Isa>(x[k] + 4 * quad); });
+      unroll<Batch>([&](auto k) QLR_UNROLLED { of_x[k] = operand_of_x(x[k], quad); });
       unroll<Vectors>([&](auto v) QLR_UNROLLED {
         const Words<Isa> operands = operands_.template quad<quad, stage>(block, v);
         unroll<Batch>([&](auto k) QLR_UNROLLED { sums[stage][k][v].add(operands, of_x[k]); });
@@ -152,6 +156,22 @@ class IntegerLanes {
       });
     });
     return panel;
+  }
+
+  static constexpr int operands_each = int(input_block) / 4;
+
+  /// @pre as sum_whole_block
+  template <int Vectors>
+  [[gnu::always_inline]] void decode_whole_block(Index j0, Words<Isa>* out) const noexcept {
+    const auto block = codes_.template block<Vectors>(j0);
+    unroll<operands_each>([&](auto quad) QLR_UNROLLED {
+      unroll<Vectors>([&](auto v) QLR_UNROLLED {
+        out[quad * Vectors + v] = operands_.template quad<decltype(quad)::value, 0>(block, v);
+      });
+    });
+  }
+  [[gnu::always_inline]] static Words<Isa> operand_of_x(const std::int8_t* x, int number) noexcept {
+    return broadcast_word<Isa>(x + 4 * number);
   }
 
   /// The block [j0, j1), four columns at a time where they lie in words, and then one by one.
@@ -185,10 +205,50 @@ class IntegerLanes {
 
  private:
   using Operands = detail::Operands<Isa, Grid>;
-  static constexpr int quads = int(input_block) / 4;
 
   CodeLanes<Isa, Codes> codes_;
   Operands operands_;
+};
+
+/// Blocks whose operands are decoded already, for one panel of rows.
+template <class Isa, class Term, int Vectors>
+class DecodedBlocks {
+  using Lanes = IntegerLanes<Isa, Term>;
+
+ public:
+  /// Bytes of a block.
+  static constexpr Index block_bytes = Lanes::operands_each * Vectors * lanes<Isa> * 4;
+
+  /// @param operands of the blocks from `first` on
+  DecodedBlocks(const Words<Isa>* operands, Index first) noexcept : operands_(operands), first_(first) {}
+
+  template <int Batch>
+  static constexpr int shift = 0;
+
+  template <int Batch, int>
+  [[gnu::always_inline]] IntegerPanel<Isa, Batch, Vectors> sum_whole_block(const BlockRows<Batch>& x,
+                                                                           Index j0) const noexcept {
+    const Words<Isa>* operands = operands_ + (j0 / input_block - first_) * (Lanes::operands_each * Vectors);
+    DotSum<Isa, IntegerGrid<typename Term::Grid>::largest, Lanes::operands_each> sums[std::size_t(Batch)]
+                                                                                     [std::size_t(Vectors)];
+    unroll<Lanes::operands_each>([&](auto number) QLR_UNROLLED {
+      Words<Isa> decoded[std::size_t(Vectors)];
+      unroll<Vectors>([&](auto v) QLR_UNROLLED { decoded[v] = operands[number * Vectors + v]; });
+      unroll<Batch>([&](auto k) QLR_UNROLLED {
+        const Words<Isa> of_x = Lanes::operand_of_x(x[k], number);
+        unroll<Vectors>([&](auto v) QLR_UNROLLED { sums[k][v].add(decoded[v], of_x); });
+      });
+    });
+    IntegerPanel<Isa, Batch, Vectors> panel;
+    unroll<Batch>([&](auto k) QLR_UNROLLED {
+      unroll<Vectors>([&](auto v) QLR_UNROLLED { panel.sums[k][v] = sums[k][v].total(); });
+    });
+    return panel;
+  }
+
+ private:
+  const Words<Isa>* operands_;
+  Index first_;
 };
 
 }  // namespace qlr::kernel

@@ -66,9 +66,22 @@ class IntegerLanes<Isa, Term, std::enable_if_t<is_trellis<typename Term::Grid>>>
   [[gnu::always_inline]] IntegerPanel<Isa, Batch, Vectors> sum_whole_block(const BlockRows<Batch>& x,
                                                                            Index j0) const noexcept {
     Sums<Batch, Vectors> sums;
-    unroll<int(input_block / weights) / 4>(
+    unroll<operands_each / 4>(
         [&](auto quad) QLR_UNROLLED { add_tiles<4, Batch, Vectors>(x, j0 / weights + 4 * quad, 4 * quad, sums); });
     return totals<Batch, Vectors>(sums);
+  }
+
+  static constexpr int operands_each = int(input_block / Term::Grid::tile_cols);
+
+  template <int Vectors>
+  [[gnu::always_inline]] void decode_whole_block(Index j0, Words<Isa>* out) const noexcept {
+    for (Index number = 0; number < operands_each; number += 4)
+      for_each_operand<4, Vectors>(j0 / weights + number, [&](auto t, auto v, const Words<Isa>& operand) QLR_UNROLLED {
+        out[(number + t) * Vectors + v] = operand;
+      });
+  }
+  [[gnu::always_inline]] static Words<Isa> operand_of_x(const std::int8_t* x, Index number) noexcept {
+    return Words<Isa>(detail::spread_over_levels<int(weights)>(x + number * weights));
   }
 
   template <int Batch, int Vectors>
@@ -91,26 +104,31 @@ class IntegerLanes<Isa, Term, std::enable_if_t<is_trellis<typename Term::Grid>>>
 
   template <int Batch, int Vectors>
   struct Sums {
-    DotSum<Isa, IntegerGrid<Grid>::largest, int(input_block / weights)> of[std::size_t(Batch)][std::size_t(Vectors)];
+    DotSum<Isa, IntegerGrid<Grid>::largest, operands_each> of[std::size_t(Batch)][std::size_t(Vectors)];
   };
 
   /// @param number the first of the tiles in its block
   template <int Tiles, int Batch, int Vectors>
   [[gnu::always_inline]] void add_tiles(const BlockRows<Batch>& x, Index tile, Index number,
                                         Sums<Batch, Vectors>& sums) const noexcept {
-    const auto quad = windows_.template quad<Tiles, Vectors>(tile);
     Words<Isa> of_x[std::size_t(Tiles)][std::size_t(Batch)];
     unroll<Tiles>([&](auto t) QLR_UNROLLED {
-      unroll<Batch>([&](auto k) QLR_UNROLLED {
-        of_x[t][k] = Words<Isa>(detail::spread_over_levels<int(weights)>(x[k] + (number + t) * weights));
-      });
+      unroll<Batch>([&](auto k) QLR_UNROLLED { of_x[t][k] = operand_of_x(x[k], number + t); });
     });
+    for_each_operand<Tiles, Vectors>(tile, [&](auto t, auto v, const Words<Isa>& operand) QLR_UNROLLED {
+      unroll<Batch>([&](auto k) QLR_UNROLLED { sums.of[k][v].add(operand, of_x[t][k]); });
+    });
+  }
+
+  /// Calls body(t, v, operand) for the Tiles tiles from `tile` on and each register of rows.
+  template <int Tiles, int Vectors, class Body>
+  [[gnu::always_inline]] void for_each_operand(Index tile, Body&& body) const noexcept {
+    const auto quad = windows_.template quad<Tiles, Vectors>(tile);
     unroll<Vectors>([&](auto v) QLR_UNROLLED {
       const auto windows = quad.template windows<decltype(v)::value>();
       unroll<Tiles>([&](auto t) QLR_UNROLLED {
-        const Words<Isa> numbers = detail::trellis_numbers<Isa>(windows.template get<decltype(t)::value>());
-        const Words<Isa> operands = lookup_.masked(numbers);
-        unroll<Batch>([&](auto k) QLR_UNROLLED { sums.of[k][v].add(operands, of_x[t][k]); });
+        const Words<Isa> window = windows.template get<decltype(t)::value>();
+        body(t, v, lookup_.masked(detail::trellis_numbers<Isa>(window)));
       });
     });
   }

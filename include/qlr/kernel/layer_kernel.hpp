@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <type_traits>
 
 #include "qlr/core/view.hpp"
 #include "qlr/format/any.hpp"
@@ -21,6 +22,9 @@ struct Memory {
   std::byte* data;
   Index batch;
 };
+
+/// So many vectors x, or more, are worth decoding codes to bytes in memory first.
+inline constexpr Index decoded_batch = 2 * panel_batch;
 
 /// How a layer runs the phases of a product (LayerOperations):
 ///   bytes(layer, batch)                      the memory that a product needs
@@ -72,10 +76,19 @@ struct LayerKernel<QplusLR<Q, L, R>, Activations> {
     const TermInput x{read_only(at.x), at.quantized_x, at.x_for_q};
     const TermInput t{read_only(at.t), at.quantized_t, at.t_for_l};
     const MatrixView<float> out(y, memory.batch, layer.rows());
-    compute_product<Isa>(out, i0, i1, [&](auto& panel, Index b, Index i) {
+    const auto add_product = [&](auto& panel, Index b, Index i) {
       KernelOf<Q>::add_product(layer.q(), x, b, i, panel);
       if constexpr (Layer::has_factors) KernelOf<L>::add_product(layer.l(), t, b, i, panel);
-    });
+    };
+    if constexpr (std::is_same_v<Activations, Int8Activations>)
+      if (memory.batch >= decoded_batch)
+        return compute_products<Isa>(
+            out, i0, i1, add_product, [&](auto batch, auto vectors, Index i, Index b, MatrixView<float> tile) {
+              KernelOf<Q>::template add_products<Isa, batch, vectors>(layer.q(), x, i, b, tile);
+              if constexpr (Layer::has_factors)
+                KernelOf<L>::template add_products<Isa, batch, vectors>(layer.l(), t, i, b, tile);
+            });
+    compute_product<Isa>(out, i0, i1, add_product);
   }
 
   static void finish(const Layer&, Memory, float*, Index, Index) noexcept {}

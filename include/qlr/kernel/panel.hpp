@@ -1,6 +1,8 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
+#include <type_traits>
 
 #include "qlr/core/view.hpp"
 #include "qlr/format/packing.hpp"
@@ -26,12 +28,30 @@ struct Panel {
   }
 };
 
-/// The registers of rows that a panel of that many vectors x has: as many sums as leave registers for decoding.
+/// The registers of rows that a panel of that many vectors x has: as many sums as leave registers for decoding, and at
+/// least 16 rows.
 template <class Isa, int Batch>
-inline constexpr int panel_vectors = lanes<Isa> == 16 || Batch == 1 ? 4 : 2;
+inline constexpr int panel_vectors = lanes<Isa> == 4 || Batch == 1 ? 4 : 2;
 
 /// Vectors x that share the decoding of a panel's codes.
 inline constexpr int panel_batch = 4;
+
+/// The panel of a tile (vectors, rows) from the b-th vector on; those beyond the last repeat it.
+template <class Isa, int Batch, int Vectors>
+[[gnu::always_inline]] inline Panel<Isa, Batch, Vectors> load_panel(MatrixView<float> tile, Index b) noexcept {
+  Panel<Isa, Batch, Vectors> panel;
+  panel.for_each([&](auto k, auto v) QLR_UNROLLED {
+    panel.sums[k][v] = Floats<Isa>::load_unaligned(tile.row(std::min(b + k, tile.rows - 1)) + v * lanes<Isa>);
+  });
+  return panel;
+}
+template <class Isa, int Batch, int Vectors>
+[[gnu::always_inline]] inline void store_panel(const Panel<Isa, Batch, Vectors>& panel, MatrixView<float> tile,
+                                               Index b) noexcept {
+  panel.for_each([&](auto k, auto v) QLR_UNROLLED {
+    if (b + k < tile.rows) panel.sums[k][v].store_unaligned(tile.row(b + k) + v * lanes<Isa>);
+  });
+}
 
 namespace detail {
 
@@ -76,6 +96,32 @@ void compute_product(MatrixView<float> y, Index i0, Index i1, const AddProduct& 
       detail::compute_rows<Isa, 1>(y, b, i0, i1, add_product);
     else
       detail::compute_rows<Isa, panel_batch>(y, b, i0, i1, add_product);
+  }
+}
+
+/// The same for many vectors: add_products(batch, vectors, i, b, tile) adds what the vectors from b on make of that many
+/// registers of rows from i on to the tile (vectors, rows), in panels of `batch` vectors; add_product does the rows that
+/// are left. In y the rows of a tile would lie in the same few sets of a cache.
+template <class Isa, class AddProduct, class AddProducts>
+void compute_products(MatrixView<float> y, Index i0, Index i1, const AddProduct& add_product,
+                      const AddProducts& add_products) noexcept {
+  constexpr int vectors = panel_vectors<Isa, panel_batch>;
+  constexpr Index rows = vectors * lanes<Isa>, tile_batch = 128;
+  static_assert(rows >= load_rows);
+  for (Index i = i0; i < i1;) {
+    if (i % block_rows + rows > block_rows || i + rows > i1) {
+      compute_product<Isa>(y, i, std::min(i + load_rows, i1), add_product);
+      i += load_rows;
+      continue;
+    }
+    alignas(64) float sums[std::size_t(tile_batch * rows)];
+    for (Index b = 0; b < y.rows; b += tile_batch) {
+      const MatrixView<float> tile(sums, std::min(tile_batch, y.rows - b), rows);
+      std::fill_n(sums, tile.rows * rows, 0.0f);
+      add_products(std::integral_constant<int, panel_batch>(), std::integral_constant<int, vectors>(), i, b, tile);
+      for (Index k = 0; k < tile.rows; ++k) std::copy_n(tile.row(k), rows, y.row(b + k) + i);
+    }
+    i += rows;
   }
 }
 

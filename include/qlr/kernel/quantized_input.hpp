@@ -68,7 +68,8 @@ class QuantizedBatch {
   QuantizedVector operator[](Index b) const noexcept { return {values(b), scales(b), sums(b)}; }
 
  private:
-  static Index value_bytes(Index blocks) noexcept { return round_up(blocks * input_block, 64); }
+  /// An odd number of cache lines: vectors that are multiplied together lie in different sets.
+  static Index value_bytes(Index blocks) noexcept { return round_up(blocks * input_block, 128) + 64; }
   static Index stride(Index blocks) noexcept { return round_up(blocks, 16); }
 
   std::byte* data_ = nullptr;

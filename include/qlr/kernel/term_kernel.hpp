@@ -50,8 +50,27 @@ struct TermInput {
 template <class Term, class Activations = FloatActivations>
 struct TermKernel;
 
+namespace detail {
+
+/// Products in floats in the place of products in integers.
 template <class Term>
-struct TermKernel<Term, Int8Activations> : TermKernel<Term, FloatActivations> {};
+struct FloatKernel : TermKernel<Term, FloatActivations> {
+  /// Adds the rows from i on of this term times the vectors from b on to the tile (vectors, rows).
+  template <class Isa, int Batch, int Vectors>
+  static void add_products(const Term& term, const TermInput& input, Index i, Index b,
+                           MatrixView<float> tile) noexcept {
+    for (Index k = 0; k < tile.rows; k += Batch) {
+      auto panel = load_panel<Isa, Batch, Vectors>(tile, k);
+      TermKernel<Term, FloatActivations>::add_product(term, input, b + k, i, panel);
+      store_panel(panel, tile, k);
+    }
+  }
+};
+
+}  // namespace detail
+
+template <class Term>
+struct TermKernel<Term, Int8Activations> : detail::FloatKernel<Term> {};
 
 /// The scales of groups that hold all rows are multiplied into x beforehand (and minima are a sum for all rows alike);
 /// else a group's columns are summed without them, and the sum is scaled.
@@ -186,6 +205,12 @@ struct AnyTermKernel {
   static void add_product(const Term& term, const TermInput& input, Index b, Index i,
                           Panel<Isa, Batch, Vectors>& panel) noexcept {
     term.visit([&](const auto& held) { kernel_of(held).add_product(held, input, b, i, panel); });
+  }
+  template <class Isa, int Batch, int Vectors>
+  static void add_products(const Term& term, const TermInput& input, Index i, Index b,
+                           MatrixView<float> tile) noexcept {
+    term.visit(
+        [&](const auto& held) { kernel_of(held).template add_products<Isa, Batch, Vectors>(held, input, i, b, tile); });
   }
 
  private:

@@ -22,28 +22,6 @@ namespace qlr::kernel {
 
 namespace detail {
 
-/// Instructions for dot products.
-enum class Dot { vnni, pairs, neon, portable };
-
-template <class Isa>
-constexpr Dot dot_instructions() noexcept {
-  using Xsimd = typename Isa::Xsimd;
-  if (Isa::has_vnni) return Dot::vnni;
-#if XSIMD_WITH_AVX512BW
-  if (std::is_base_of_v<xsimd::avx512bw, Xsimd>) return Dot::pairs;
-#endif
-#if XSIMD_WITH_AVX2
-  if (std::is_base_of_v<xsimd::avx2, Xsimd>) return Dot::pairs;
-#endif
-#if XSIMD_WITH_SSSE3
-  if (lanes<Isa> == 4) return Dot::pairs;
-#endif
-#if XSIMD_WITH_NEON64
-  if (lanes<Isa> == 4) return Dot::neon;
-#endif
-  return Dot::portable;
-}
-
 /// The operations of which dot products consist without VNNI: `pairs` adds neighbouring products of unsigned and signed
 /// bytes to 16 bits, saturated; `add_pairs` neighbouring products of 16-bit integers to 32 bits.
 #if XSIMD_WITH_SSSE3
@@ -71,12 +49,63 @@ inline __m512i even_bytes(__m512i a) noexcept { return _mm512_srai_epi16(_mm512_
 inline __m512i high_bytes(__m512i a) noexcept { return _mm512_srli_epi16(a, 8); }
 #endif
 
+/// Whether the operations above exist for this instruction set's registers.
+template <class Isa>
+inline constexpr bool has_pairs =
+#if XSIMD_WITH_AVX512BW
+    std::is_base_of_v<xsimd::avx512bw, typename Isa::Xsimd> ||
+#endif
+#if XSIMD_WITH_AVX2
+    std::is_base_of_v<xsimd::avx2, typename Isa::Xsimd> ||
+#endif
+#if XSIMD_WITH_SSSE3
+    lanes<Isa> == 4 ||
+#endif
+    false;
+
+/// sums + the dot products of four unsigned bytes, up to Largest, and four signed ones: one instruction or two, or by
+/// plain loops.
+template <class Isa, int Largest>
+Words<Isa> add_dot(const Words<Isa>& sums, const Words<Isa>& operands, const Words<Isa>& x) noexcept {
 #if defined(__AVX512VNNI__)
-inline __m512i dot_unsigned(__m512i sums, __m512i a, __m512i b) noexcept { return _mm512_dpbusd_epi32(sums, a, b); }
+  if constexpr (Isa::has_vnni && lanes<Isa> == 16) return Words<Isa>(_mm512_dpbusd_epi32(sums, operands, x));
 #endif
 #if defined(__AVXVNNI__)
-inline __m256i dot_unsigned(__m256i sums, __m256i a, __m256i b) noexcept { return _mm256_dpbusd_avx_epi32(sums, a, b); }
+  if constexpr (Isa::has_vnni && lanes<Isa> == 8) return Words<Isa>(_mm256_dpbusd_avx_epi32(sums, operands, x));
 #endif
+#if XSIMD_WITH_NEON64
+  const auto add_signed = [](int32x4_t total, int8x16_t a, int8x16_t b) {
+#if defined(__ARM_FEATURE_DOTPROD)
+    if constexpr (Isa::has_dotprod) return vdotq_s32(total, a, b);
+#endif
+    const int32x4_t low = vpaddlq_s16(vmull_s8(vget_low_s8(a), vget_low_s8(b)));
+    return vaddq_s32(total, vpaddq_s32(low, vpaddlq_s16(vmull_high_s8(a, b))));
+  };
+  if constexpr (lanes<Isa> == 4) {
+    const int8x16_t b = vreinterpretq_s8_u32(x);
+    int32x4_t total = vreinterpretq_s32_u32(sums);
+    if constexpr (Largest < 128) {
+      total = add_signed(total, vreinterpretq_s8_u32(operands), b);
+    } else {  // a = (a - 128) + 2 * 64
+      const int8x16_t half = vdupq_n_s8(64);
+      total = add_signed(total, vreinterpretq_s8_u32(operands ^ Words<Isa>(0x80808080u)), b);
+      total = add_signed(add_signed(total, half, b), half, b);
+    }
+    return Words<Isa>(vreinterpretq_u32_s32(total));
+  }
+#endif
+  alignas(64) std::uint8_t a[4 * lanes<Isa>];
+  alignas(64) std::int8_t b[4 * lanes<Isa>];
+  alignas(64) std::uint32_t products[lanes<Isa>];
+  std::memcpy(a, &operands, sizeof a);
+  std::memcpy(b, &x, sizeof b);
+  for (int lane = 0; lane < lanes<Isa>; ++lane) {
+    std::int32_t sum = 0;
+    for (int k = 4 * lane; k < 4 * lane + 4; ++k) sum += a[k] * b[k];
+    products[lane] = std::uint32_t(sum);
+  }
+  return sums + Words<Isa>::load_aligned(products);
+}
 
 }  // namespace detail
 
@@ -89,83 +118,36 @@ class DotSum {
  public:
   DotSum() noexcept : sums_(0u) {}
 
-  void add(const Words<Isa>& operands, const Words<Isa>& x) noexcept {
-    constexpr detail::Dot dot = detail::dot_instructions<Isa>();
-    if constexpr (dot == detail::Dot::vnni)
-      sums_ = Words<Isa>(detail::dot_unsigned(sums_, operands, x));
-    else if constexpr (dot == detail::Dot::pairs)
-      add_pairs(operands, x);
-    else if constexpr (dot == detail::Dot::neon)
-      add_neon(operands, x);
-    else
-      add_bytes(operands, x);
+  [[gnu::always_inline]] void add(const Words<Isa>& operands, const Words<Isa>& x) noexcept {
+    if constexpr (!uses_pairs) {
+      sums_ = detail::add_dot<Isa, Largest>(sums_, operands, x);
+    } else {
+      using namespace detail;
+      if constexpr (sums_16_bits) {
+        sums_ = Words<Isa>(add_16(sums_, pairs(operands, x)));
+      } else if constexpr (pairs_fit) {
+        sums_ += Words<Isa>(add_pairs(pairs(operands, x), ones()));
+      } else {
+        sums_ += Words<Isa>(add_pairs(operands & Words<Isa>(0x00ff00ffu), even_bytes(x)));
+        sums_ += Words<Isa>(add_pairs(high_bytes(operands), odd_bytes(x)));
+      }
+    }
   }
 
-  Ints<Isa> total() const noexcept {
-    if constexpr (detail::dot_instructions<Isa>() == detail::Dot::pairs && sums_16_bits)
-      return Ints<Isa>(detail::add_pairs(sums_, Words<Isa>(0x00010001u)));
+  [[gnu::always_inline]] Ints<Isa> total() const noexcept {
+    if constexpr (uses_pairs && sums_16_bits)
+      return Ints<Isa>(detail::add_pairs(sums_, ones()));
     else
       return reinterpret<Ints<Isa>>(sums_);
   }
 
  private:
+  static constexpr bool uses_pairs = !Isa::has_vnni && detail::has_pairs<Isa>;
   /// Whether all terms' sums of pairs, and whether one's, are less than 2^15.
   static constexpr bool sums_16_bits = Largest * 2 * 127 * Terms < 1 << 15;
   static constexpr bool pairs_fit = Largest * 2 * 127 < 1 << 15;
 
-  void add_pairs([[maybe_unused]] const Words<Isa>& operands, [[maybe_unused]] const Words<Isa>& x) noexcept {
-    using namespace detail;
-    if constexpr (dot_instructions<Isa>() != Dot::pairs) {
-    } else if constexpr (sums_16_bits) {
-      sums_ = Words<Isa>(add_16(sums_, pairs(operands, x)));
-    } else if constexpr (pairs_fit) {
-      sums_ += Words<Isa>(detail::add_pairs(pairs(operands, x), Words<Isa>(0x00010001u)));
-    } else {
-      sums_ += Words<Isa>(detail::add_pairs(operands & Words<Isa>(0x00ff00ffu), even_bytes(x)));
-      sums_ += Words<Isa>(detail::add_pairs(high_bytes(operands), odd_bytes(x)));
-    }
-  }
-
-  void add_neon([[maybe_unused]] const Words<Isa>& operands, [[maybe_unused]] const Words<Isa>& x) noexcept {
-#if XSIMD_WITH_NEON64
-    const int8x16_t b = vreinterpretq_s8_u32(x);
-    int32x4_t sums = vreinterpretq_s32_u32(sums_);
-    if constexpr (Largest < 128) {
-      sums = add_signed_neon(sums, vreinterpretq_s8_u32(operands), b);
-    } else {  // a = (a - 128) + 2 * 64
-      const int8x16_t centred = vreinterpretq_s8_u32(operands ^ Words<Isa>(0x80808080u));
-      const int8x16_t half = vdupq_n_s8(64);
-      sums = add_signed_neon(sums, centred, b);
-      sums = add_signed_neon(add_signed_neon(sums, half, b), half, b);
-    }
-    sums_ = Words<Isa>(vreinterpretq_u32_s32(sums));
-#endif
-  }
-
-#if XSIMD_WITH_NEON64
-  static int32x4_t add_signed_neon(int32x4_t sums, int8x16_t a, int8x16_t b) noexcept {
-#if defined(__ARM_FEATURE_DOTPROD)
-    if constexpr (Isa::has_dotprod) return vdotq_s32(sums, a, b);
-#endif
-    const int16x8_t low = vmull_s8(vget_low_s8(a), vget_low_s8(b));
-    const int16x8_t high = vmull_high_s8(a, b);
-    return vaddq_s32(sums, vpaddq_s32(vpaddlq_s16(low), vpaddlq_s16(high)));
-  }
-#endif
-
-  void add_bytes(const Words<Isa>& operands, const Words<Isa>& x) noexcept {
-    alignas(64) std::uint8_t a[4 * lanes<Isa>];
-    alignas(64) std::int8_t b[4 * lanes<Isa>];
-    alignas(64) std::uint32_t sums[lanes<Isa>];
-    std::memcpy(a, &operands, sizeof a);
-    std::memcpy(b, &x, sizeof b);
-    for (int lane = 0; lane < lanes<Isa>; ++lane) {
-      std::int32_t sum = 0;
-      for (int k = 4 * lane; k < 4 * lane + 4; ++k) sum += a[k] * b[k];
-      sums[lane] = std::uint32_t(sum);
-    }
-    sums_ += Words<Isa>::load_aligned(sums);
-  }
+  static Words<Isa> ones() noexcept { return Words<Isa>(0x00010001u); }
 
   Words<Isa> sums_;
 };
