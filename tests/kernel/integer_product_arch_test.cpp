@@ -3,12 +3,11 @@
 #include <string>
 
 #include "integer_reference.hpp"
-#include "qlr/format/trellis.hpp"
 
 namespace {
 
 using namespace qlr;
-using test::check_integer_product;
+using test::check_extremes;
 using test::check_integer_term;
 using test::random_vector;
 using test::RandomLayer;
@@ -19,26 +18,6 @@ struct Skewed : ScalarGrid<Skewed, 3> {
   static float value(std::uint32_t code) noexcept { return float(code * 5 % 8) - 1.25f; }
   static std::string name() { return "Skewed"; }
 };
-
-/// Every code the same, and x as large as can be, of one sign or of both.
-template <class Q>
-void check_extremes() {
-  CAPTURE(Q::type_name());
-  constexpr std::uint32_t m = 70, n = 203;
-  for (const std::uint32_t code : {0u, 1u, (1u << Q::Grid::code_bits) - 1}) {
-    const RandomLayer<QplusLR<Q>> layer(code, {m, n, 0});
-    const Index tiles = layer->q().tiles();
-    for (Index i = 0; i < m; ++i)
-      for (Index tile = 0; tile < tiles; ++tile) Q::Codes::set(writable(layer->q().codes()), m, tiles, i, tile, code);
-    for (const int period : {1, 2, 4})
-      for (const float sign : {1.0f, -1.0f}) {
-        std::vector<float> x(3 * n, sign);
-        for (std::size_t j = 0; j < x.size(); ++j)
-          if (period > 1 && j % std::size_t(period) != 0) x[j] = -sign;
-        check_integer_product(layer, x, 1 + 2 * (period == 2));
-      }
-  }
-}
 
 }  // namespace
 
@@ -78,21 +57,6 @@ TEST_CASE("products of grids that are tables in integers agree with the referenc
   check_integer_term<Quantizer<3, PerGroup<32>, NormalFloat, Quantizer<8, PerGroup<16>, UniformAsymmetric>>>();
 }
 
-TEST_CASE("products of trellis codes in integers agree with the reference") {
-  check_integer_term<Quantizer<1, PerColumn, Trellis, Log8>>();
-  check_integer_term<Quantizer<2, PerColumn, Trellis, Log8>>();
-  check_integer_term<Quantizer<3, PerColumn, Trellis, Log8>>();
-  check_integer_term<Quantizer<4, PerRow, Trellis>>();
-  check_integer_term<Quantizer<2, PerGroup<8>, Trellis, Bf16>>();
-  check_integer_term<Quantizer<2, PerGroup<64>, Trellis>>();
-  check_integer_term<Quantizer<2, PerBlock<All, 2>, Trellis, Float>>();
-  check_integer_term<Quantized<TrellisStep<1, 4>, PerColumn>>();
-  check_integer_term<Quantized<TrellisStep<2, 4>, PerRow>>();
-  check_integer_term<Quantized<TrellisStep<6, 4>, PerColumn, Log8>>();
-  check_integer_term<Quantized<TrellisStep<5, 1>, PerColumn>>();
-  check_integer_term<Quantized<TrellisStep<7, 2>, PerRow>>();
-}
-
 TEST_CASE("no sum overflows where all codes and all x are extreme") {
   check_extremes<Quantizer<1, PerColumn>>();
   check_extremes<Quantizer<2, PerGroup<64>>>();
@@ -105,8 +69,6 @@ TEST_CASE("no sum overflows where all codes and all x are extreme") {
   check_extremes<Quantizer<8, PerRow>>();
   check_extremes<Quantizer<4, PerGroup<64>, NormalFloat>>();
   check_extremes<Quantized<Skewed, PerRow>>();
-  check_extremes<Quantizer<2, PerRow, Trellis>>();
-  check_extremes<Quantizer<4, PerColumn, Trellis>>();
 }
 
 TEST_CASE("a block of x that is tiny counts as zeros, and one that is huge as it is") {

@@ -68,7 +68,7 @@ Bounded integer_product(const Quantized<Grid, Grouping, Scale>& term, const std:
     for (Index j = 0; j < n; ++j) scaled[std::size_t(j)] *= term.scales().at(0, term.col_group(j));
   const std::vector<double> steps = quantize(scaled, scales_columns ? std::max<Index>(n, 1) : extent);
   Bounded result{std::vector<double>(std::size_t(term.rows())), std::vector<double>(std::size_t(term.rows()))};
-  const double half = 0.5 * ((1 << Grid::code_bits) - 1);
+  const double half = 0.5 * (std::exp2(std::min(Grid::code_bits, 8)) - 1);
   for (Index i = 0; i < term.rows(); ++i)
     for (Index j = 0; j < n; ++j) {
       float values[std::size_t(Grid::tile_cols)];
@@ -131,6 +131,27 @@ void check_integer_term() {
     const Index batch = batches[++number % 7];
     check_integer_product(layer, random_vector(number, batch * size.cols), batch);
     check_integer_product(layer, random_vector(number + 1, size.cols), 1);
+  }
+}
+
+/// Every code the same, and x as large as can be, of one sign or of both.
+template <class Q>
+void check_extremes() {
+  const std::string type = Q::type_name();
+  CAPTURE(type);
+  constexpr std::uint32_t m = 70, n = 203;
+  for (const std::uint32_t code : {0u, 1u, (1u << Q::Grid::code_bits) - 1}) {
+    const RandomLayer<QplusLR<Q>> layer(code, {m, n, 0});
+    const Index tiles = layer->q().tiles();
+    for (Index i = 0; i < m; ++i)
+      for (Index tile = 0; tile < tiles; ++tile) Q::Codes::set(writable(layer->q().codes()), m, tiles, i, tile, code);
+    for (const int period : {1, 2, 4})
+      for (const float sign : {1.0f, -1.0f}) {
+        std::vector<float> x(3 * n, sign);
+        for (std::size_t j = 0; j < x.size(); ++j)
+          if (period > 1 && j % std::size_t(period) != 0) x[j] = -sign;
+        check_integer_product(layer, x, 1 + 2 * (period == 2));
+      }
   }
 }
 

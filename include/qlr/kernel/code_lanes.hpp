@@ -111,6 +111,12 @@ class CodeLanes {
     return {words, height_, strip_bytes_};
   }
 
+  /// The number-th word of a plane. @pre it is a 32-bit piece of a whole step
+  template <int Plane>
+  Words<Isa> word(Index number, int vector) const noexcept {
+    return load_words<Isa>(word_address<Plane>(std::size_t(number), vector));
+  }
+
   /// The codes of one tile. @pre 0 <= tile < tiles
   Words<Isa> tile(Index tile, int vector) const noexcept {
     Words<Isa> codes(0u);

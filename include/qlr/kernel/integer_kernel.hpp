@@ -6,6 +6,7 @@
 #include <type_traits>
 
 #include "qlr/format/quantized.hpp"
+#include "qlr/kernel/integer_e8.hpp"
 #include "qlr/kernel/integer_grid.hpp"
 #include "qlr/kernel/integer_lanes.hpp"
 #include "qlr/kernel/integer_runs.hpp"

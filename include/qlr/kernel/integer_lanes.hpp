@@ -21,6 +21,16 @@ namespace qlr::kernel {
 template <int Batch>
 using BlockRows = std::array<const std::int8_t*, std::size_t(Batch)>;
 
+/// BlockOfX of each of the vectors' values of a block.
+template <class BlockOfX, std::size_t Batch>
+[[gnu::always_inline]] inline std::array<BlockOfX, Batch> blocks_of_x(
+    const std::array<const std::int8_t*, Batch>& x) noexcept {
+  if constexpr (Batch == 1)
+    return {BlockOfX(x[0])};
+  else
+    return {BlockOfX(x[0]), BlockOfX(x[1]), BlockOfX(x[2]), BlockOfX(x[3])};
+}
+
 /// Integer sums of one block of columns.
 template <class Isa, int Batch, int Vectors>
 struct IntegerPanel {
@@ -114,7 +124,7 @@ class Operands {
 /// are 2^shift<Batch> times the sums of the block from j0 on; x[k] are its values.
 ///   decode_whole_block<Vectors>(j0, out)
 /// writes the block's operands, `operands_each` registers for each register of rows, that one by one multiply
-/// operand_of_x(x[k], number).
+/// BlockOfX(x[k]).operand(number).
 /// This one is for scalar grids.
 template <class Isa, class Term, class = void>
 class IntegerLanes {
@@ -142,7 +152,7 @@ class IntegerLanes {
     unroll<operands_each>([&](auto number) QLR_UNROLLED {
       constexpr int quad = decltype(number)::value, stage = stages == 1 ? 0 : Operands::stage(quad);
       Words<Isa> of_x[std::size_t(Batch)];
-      unroll<Batch>([&](auto k) QLR_UNROLLED { of_x[k] = operand_of_x(x[k], quad); });
+      unroll<Batch>([&](auto k) QLR_UNROLLED { of_x[k] = BlockOfX(x[k]).operand(quad); });
       unroll<Vectors>([&](auto v) QLR_UNROLLED {
         const Words<Isa> operands = operands_.template quad<quad, stage>(block, v);
         unroll<Batch>([&](auto k) QLR_UNROLLED { sums[stage][k][v].add(operands, of_x[k]); });
@@ -170,9 +180,17 @@ class IntegerLanes {
       });
     });
   }
-  [[gnu::always_inline]] static Words<Isa> operand_of_x(const std::int8_t* x, int number) noexcept {
-    return broadcast_word<Isa>(x + 4 * number);
-  }
+  /// x as the operands' partners: in the order of the columns.
+  class BlockOfX {
+   public:
+    explicit BlockOfX(const std::int8_t* x) noexcept : values_(x) {}
+    [[gnu::always_inline]] Words<Isa> operand(int number) const noexcept {
+      return broadcast_word<Isa>(values_ + 4 * number);
+    }
+
+   private:
+    const std::int8_t* values_;
+  };
 
   /// The block [j0, j1), four columns at a time where they lie in words, and then one by one.
   template <int Batch, int Vectors>
@@ -231,11 +249,12 @@ class DecodedBlocks {
     const Words<Isa>* operands = operands_ + (j0 / input_block - first_) * (Lanes::operands_each * Vectors);
     DotSum<Isa, IntegerGrid<typename Term::Grid>::largest, Lanes::operands_each> sums[std::size_t(Batch)]
                                                                                      [std::size_t(Vectors)];
+    const auto blocks = blocks_of_x<typename Lanes::BlockOfX>(x);
     unroll<Lanes::operands_each>([&](auto number) QLR_UNROLLED {
       Words<Isa> decoded[std::size_t(Vectors)];
       unroll<Vectors>([&](auto v) QLR_UNROLLED { decoded[v] = operands[number * Vectors + v]; });
       unroll<Batch>([&](auto k) QLR_UNROLLED {
-        const Words<Isa> of_x = Lanes::operand_of_x(x[k], number);
+        const Words<Isa> of_x = blocks[k].operand(number);
         unroll<Vectors>([&](auto v) QLR_UNROLLED { sums[k][v].add(decoded[v], of_x); });
       });
     });

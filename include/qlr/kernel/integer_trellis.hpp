@@ -80,9 +80,18 @@ class IntegerLanes<Isa, Term, std::enable_if_t<is_trellis<typename Term::Grid>>>
         out[(number + t) * Vectors + v] = operand;
       });
   }
-  [[gnu::always_inline]] static Words<Isa> operand_of_x(const std::int8_t* x, Index number) noexcept {
-    return Words<Isa>(detail::spread_over_levels<int(weights)>(x + number * weights));
-  }
+
+  /// Each entry as often as its value has levels.
+  class BlockOfX {
+   public:
+    explicit BlockOfX(const std::int8_t* x) noexcept : values_(x) {}
+    [[gnu::always_inline]] Words<Isa> operand(Index number) const noexcept {
+      return Words<Isa>(detail::spread_over_levels<int(weights)>(values_ + number * weights));
+    }
+
+   private:
+    const std::int8_t* values_;
+  };
 
   template <int Batch, int Vectors>
   [[gnu::noinline]] IntegerPanel<Isa, Batch, Vectors> sum_block(const BlockRows<Batch>& x, Index j0,
@@ -113,7 +122,7 @@ class IntegerLanes<Isa, Term, std::enable_if_t<is_trellis<typename Term::Grid>>>
                                         Sums<Batch, Vectors>& sums) const noexcept {
     Words<Isa> of_x[std::size_t(Tiles)][std::size_t(Batch)];
     unroll<Tiles>([&](auto t) QLR_UNROLLED {
-      unroll<Batch>([&](auto k) QLR_UNROLLED { of_x[t][k] = operand_of_x(x[k], number + t); });
+      unroll<Batch>([&](auto k) QLR_UNROLLED { of_x[t][k] = BlockOfX(x[k]).operand(number + t); });
     });
     for_each_operand<Tiles, Vectors>(tile, [&](auto t, auto v, const Words<Isa>& operand) QLR_UNROLLED {
       unroll<Batch>([&](auto k) QLR_UNROLLED { sums.of[k][v].add(operand, of_x[t][k]); });

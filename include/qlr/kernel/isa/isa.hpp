@@ -14,6 +14,7 @@ namespace isa {
 struct Without {
   static constexpr bool has_vnni = false;     ///< a dot product of four unsigned and four signed bytes
   static constexpr bool has_vbmi = false;     ///< a byte lookup in a whole register
+  static constexpr bool has_gfni = false;     ///< a product of each byte with a matrix of bits
   static constexpr bool has_dotprod = false;  ///< a dot product of four signed bytes
 };
 
@@ -31,6 +32,9 @@ struct Avx512Vnni : Avx512 {
 struct Avx512Vbmi : Avx512Vnni {
   static constexpr const char* name = "AVX-512 VNNI VBMI";
   static constexpr bool has_vbmi = true;
+#if defined(__GFNI__)
+  static constexpr bool has_gfni = true;
+#endif
 };
 #endif
 #endif

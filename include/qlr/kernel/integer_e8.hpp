@@ -1,0 +1,257 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+#include "qlr/format/e8.hpp"
+#include "qlr/kernel/code_lanes.hpp"
+#include "qlr/kernel/integer_grid.hpp"
+#include "qlr/kernel/integer_lanes.hpp"
+#include "qlr/kernel/isa/byte_lookup.hpp"
+#include "qlr/kernel/isa/dot.hpp"
+#include "qlr/kernel/isa/octet_tables.hpp"
+
+namespace qlr::kernel {
+
+template <class Grid>
+inline constexpr bool is_e8 = false;
+template <int Bits>
+inline constexpr bool is_e8<E8<Bits>> = true;
+
+/// A value is 1 / denominator times the sum over its stages, of which every next one counts half, of the nibbles of
+/// words. Operands are sums of nibbles + 8.
+template <int Bits>
+struct IntegerGrid<E8<Bits>> {
+  static constexpr bool exists = true;
+  /// Nibbles w count 2 w for E8P alone; their sum is a quarter of the denominator less than the value.
+  static constexpr int first_weight = Bits == 2 ? 2 : 1 << (Bits - 2);
+  static constexpr int sum_of_weights = Bits == 2 ? 2 : (1 << (Bits - 1)) - 1;
+  static constexpr int zero = 8 * sum_of_weights - (Bits == 2 ? 1 : E8<Bits>::denominator / 4);
+  static constexpr int largest = zero + E8<Bits>::largest;
+  static constexpr float unit() noexcept { return 1.0f / float(E8<Bits>::denominator); }
+  static constexpr float offset() noexcept { return float(zero); }
+};
+
+namespace detail {
+
+/// weight * (w + 8) for the integer w that each nibble is.
+constexpr std::array<std::uint8_t, 16> nibble_operands(int weight) noexcept {
+  std::array<std::uint8_t, 16> table{};
+  for (std::uint32_t nibble = 0; nibble < 16; ++nibble)
+    table[nibble] = std::uint8_t(weight * (qlr::detail::e8_get(nibble, 0) + 8));
+  return table;
+}
+
+template <class Isa>
+[[gnu::always_inline]] inline Words<Isa> look_up(const qlr::detail::E8Words& table,
+                                                 const Words<Isa>& numbers) noexcept {
+  return Words<Isa>::gather(table.data(), reinterpret<Ints<Isa>>(numbers));
+}
+
+/// What bits of a sign byte change in a quarter of a source, as columns of a matrix: e8_signs is linear.
+constexpr std::array<std::uint8_t, 8> sign_columns(int quarter) noexcept {
+  std::array<std::uint8_t, 8> columns{};
+  for (std::size_t k = 0; k < 8; ++k)
+    columns[k] = std::uint8_t(qlr::detail::e8_signs[std::size_t(1) << k] >> 8 * quarter);
+  return columns;
+}
+
+/// x[0], x[2], x[4], x[6].
+inline std::uint32_t every_other(const std::int8_t* x) noexcept {
+  std::uint32_t word = 0;
+  for (int k = 0; k < 4; ++k) word |= std::uint32_t(std::uint8_t(x[2 * k])) << 8 * k;
+  return word;
+}
+/// In the order of four tiles that are looked up together: x[c], x[c + 16], x[c + 8], x[c + 24] for all c below 8.
+template <class Isa>
+[[gnu::always_inline]] inline void interleave_tiles(const std::int8_t* x, std::int8_t* out) noexcept {
+  constexpr auto order = [] {
+    std::array<std::uint8_t, 32> entries{};
+    for (std::size_t k = 0; k < entries.size(); ++k) entries[k] = std::uint8_t(k / 4 + (k % 2 * 2 + k / 2 % 2) * 8);
+    return entries;
+  }();
+#if defined(__AVX512VBMI__)
+  if constexpr (Isa::has_vbmi) {
+    const __m256i entries = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(order.data()));
+    const __m256i values = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(x));
+    return _mm256_store_si256(reinterpret_cast<__m256i*>(out), _mm256_permutexvar_epi8(entries, values));
+  }
+#endif
+  for (std::size_t k = 0; k < order.size(); ++k) out[k] = x[order[k]];
+}
+
+}  // namespace detail
+
+/// Lattice codes: a tile's nibbles are looked up, and are the operands of two dot products, of its even and its odd
+/// columns. Where a register can be looked up in 256 entries, E8P takes four tiles at once: a quarter of their words,
+/// which is two columns, is the operands of two dot products.
+template <class Isa, class Term>
+class IntegerLanes<Isa, Term, std::enable_if_t<is_e8<typename Term::Grid>>> {
+  using Grid = typename Term::Grid;
+  using Codes = typename Term::Codes;
+  static constexpr int stages = Grid::code_bits / 8 - 1;  // words that are summed
+  static constexpr int weight(int stage) noexcept { return IntegerGrid<Grid>::first_weight >> stage; }
+  static constexpr bool looks_up_quarters = Isa::has_vbmi && Isa::has_gfni && stages == 1;
+  static constexpr Index tile_cols = Grid::tile_cols;
+
+ public:
+  IntegerLanes(const Term& term, Index row) noexcept
+      : codes_(term.codes(), term.rows(), term.tiles(), row), lookups_(make_lookups()), quarters_(quarters()) {}
+
+  template <int Batch>
+  static constexpr int shift = 0;
+  static constexpr int operands_each = int(input_block) / 4;
+
+  Index columns_in_words() const noexcept { return codes_.tiles_in_words() * tile_cols; }
+
+  template <int Batch, int Vectors>
+  [[gnu::always_inline]] IntegerPanel<Isa, Batch, Vectors> sum_whole_block(const BlockRows<Batch>& x,
+                                                                           Index j0) const noexcept {
+    Sums<Batch, Vectors> sums;
+    const auto of_x = blocks_of_x<typename IntegerLanes::BlockOfX>(x);
+    for_each_operand<Vectors>(j0, [&](int number, auto v, const Words<Isa>& operand) QLR_UNROLLED {
+      unroll<Batch>([&](auto k) QLR_UNROLLED { sums.of[k][v].add(operand, of_x[k].operand(number)); });
+    });
+    return totals<Batch, Vectors>(sums);
+  }
+
+  template <int Vectors>
+  [[gnu::always_inline]] void decode_whole_block(Index j0, Words<Isa>* out) const noexcept {
+    for_each_operand<Vectors>(
+        j0, [&](int number, auto v, const Words<Isa>& operand) QLR_UNROLLED { out[number * Vectors + v] = operand; });
+  }
+
+  class BlockOfX {
+   public:
+    explicit BlockOfX(const std::int8_t* x) noexcept {
+      if constexpr (looks_up_quarters)
+        detail::interleave_tiles<Isa>(x, values_);
+      else
+        for (Index k = 0; k < input_block; ++k)
+          values_[k] = x[k / tile_cols * tile_cols + k % tile_cols / 4 + k % 4 * 2];
+    }
+    [[gnu::always_inline]] Words<Isa> operand(int number) const noexcept {
+      return broadcast_word<Isa>(values_ + 4 * number);
+    }
+
+   private:
+    alignas(32) std::int8_t values_[std::size_t(input_block)];
+  };
+
+  template <int Batch, int Vectors>
+  [[gnu::noinline]] IntegerPanel<Isa, Batch, Vectors> sum_block(const BlockRows<Batch>& x, Index j0,
+                                                                Index j1) const noexcept {
+    Sums<Batch, Vectors> sums;
+    const Index first = j0 / tile_cols, last = ceil_divide(j1, tile_cols);
+    for (Index tile = first; tile < last; ++tile)
+      unroll<Vectors>([&](auto v) QLR_UNROLLED {
+        const Pair pair = operands(codes_.tile(tile, v));
+        unroll<Batch>([&](auto k) QLR_UNROLLED {
+          const std::int8_t* values = x[k] + (tile - first) * tile_cols;
+          sums.of[k][v].add(pair.even, Words<Isa>(detail::every_other(values)));
+          sums.of[k][v].add(pair.odd, Words<Isa>(detail::every_other(values + 1)));
+        });
+      });
+    return totals<Batch, Vectors>(sums);
+  }
+
+ private:
+  template <int Batch, int Vectors>
+  struct Sums {
+    DotSum<Isa, IntegerGrid<Grid>::largest, operands_each> of[std::size_t(Batch)][std::size_t(Vectors)];
+  };
+
+  /// Of the even columns of a tile, and of the odd ones.
+  struct Pair {
+    Words<Isa> even, odd;
+  };
+
+  static constexpr auto make_lookups() noexcept {
+    std::array<std::array<std::uint8_t, 16>, std::size_t(stages)> tables{};
+    for (int stage = 0; stage < stages; ++stage) tables[std::size_t(stage)] = detail::nibble_operands(weight(stage));
+    return tables;
+  }
+
+  /// The lookups of stages, which have no default.
+  struct Lookups {
+    explicit Lookups(const std::array<std::array<std::uint8_t, 16>, std::size_t(stages)>& tables) noexcept
+        : first(tables[0]), second(tables[stages > 1 ? 1 : 0]), third(tables[std::size_t(stages - 1)]) {}
+    ByteLookup<Isa> first, second, third;
+  };
+
+  template <int Stage>
+  [[gnu::always_inline]] void add_nibbles(const Words<Isa>& words, Pair& pair) const noexcept {
+    const ByteLookup<Isa>& lookup = Stage == 0 ? lookups_.first : Stage == 1 ? lookups_.second : lookups_.third;
+    pair.even += lookup(words);
+    pair.odd += lookup(shift_right<4, Isa>(words));
+  }
+
+  [[gnu::always_inline]] Pair operands(const Words<Isa>& code) const noexcept {
+    Pair pair{Words<Isa>(0u), Words<Isa>(0u)};
+    const Words<Isa> byte(0xffu);
+    const Words<Isa> source = detail::look_up<Isa>(qlr::detail::e8_sources, code & byte);
+    add_nibbles<0>(source ^ detail::look_up<Isa>(qlr::detail::e8_signs, shift_right<8, Isa>(code) & byte), pair);
+    unroll<stages - 1>([&](auto stage) QLR_UNROLLED {
+      const Words<Isa> number = shift_right<16 + 8 * decltype(stage)::value, Isa>(code) & byte;
+      add_nibbles<decltype(stage)::value + 1>(detail::look_up<Isa>(qlr::detail::e8_representatives, number), pair);
+    });
+    return pair;
+  }
+
+  /// Calls body(number, v, operand) for the operands of the four tiles from column j0 on.
+  template <int Vectors, class Body>
+  [[gnu::always_inline]] void for_each_operand(Index j0, Body&& body) const noexcept {
+    const Index tile = j0 / tile_cols;
+    if constexpr (looks_up_quarters) {
+      Words<Isa> sources[std::size_t(Vectors)], signs[std::size_t(Vectors)];
+      unroll<Vectors>([&](auto v) QLR_UNROLLED {
+        const Words<Isa> first = codes_.template word<0>(tile / 2, v),
+                         second = codes_.template word<0>(tile / 2 + 1, v);
+        const Words<Isa> low(0x00ff00ffu), high(0xff00ff00u);
+        sources[v] = (first & low) | (shift_left<8, Isa>(second) & high);
+        signs[v] = (shift_right<8, Isa>(first) & low) | (second & high);
+      });
+      unroll<4>([&](auto number) QLR_UNROLLED {
+        constexpr int quarter = decltype(number)::value;
+        constexpr std::uint64_t flips = bit_matrix(detail::sign_columns(quarter));
+        unroll<Vectors>([&](auto v) QLR_UNROLLED {
+          const Words<Isa> nibbles =
+              quarters_.template look_up<quarter>(sources[v]) ^ multiply_bits<Isa>(signs[v], flips);
+          body(2 * quarter, v, lookups_.first(nibbles));
+          body(2 * quarter + 1, v, lookups_.first(shift_right<4, Isa>(nibbles)));
+        });
+      });
+    } else {
+      unroll<Vectors>([&](auto v) QLR_UNROLLED {
+        unroll<4>([&](auto t) QLR_UNROLLED {
+          const Pair pair = operands(codes_.tile(tile + t, v));
+          body(2 * t, v, pair.even);
+          body(2 * t + 1, v, pair.odd);
+        });
+      });
+    }
+  }
+
+  static const ByteQuarters<Isa>& quarters() noexcept {
+    static const ByteQuarters<Isa> tables(qlr::detail::e8_sources);
+    return tables;
+  }
+
+  template <int Batch, int Vectors>
+  [[gnu::always_inline]] static IntegerPanel<Isa, Batch, Vectors> totals(const Sums<Batch, Vectors>& sums) noexcept {
+    IntegerPanel<Isa, Batch, Vectors> panel;
+    unroll<Batch>([&](auto k) QLR_UNROLLED {
+      unroll<Vectors>([&](auto v) QLR_UNROLLED { panel.sums[k][v] = sums.of[k][v].total(); });
+    });
+    return panel;
+  }
+
+  CodeLanes<Isa, Codes> codes_;
+  Lookups lookups_;
+  const ByteQuarters<Isa>& quarters_;
+};
+
+}  // namespace qlr::kernel

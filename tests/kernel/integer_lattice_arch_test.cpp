@@ -1,0 +1,17 @@
+#include "integer_reference.hpp"
+#include "qlr/format/e8.hpp"
+
+namespace {
+
+using namespace qlr;
+using test::check_integer_term;
+
+}  // namespace
+
+TEST_CASE("products of lattice codes in integers agree with the reference") {
+  check_integer_term<Quantizer<2, PerColumn, E8>>();
+  check_integer_term<Quantizer<2, PerGroup<64>, E8>>();
+  check_integer_term<Quantizer<2, PerGroup<8>, E8>>();
+  check_integer_term<Quantizer<3, PerRow, E8, Bf16>>();
+  check_integer_term<Quantizer<4, PerTensor, E8, Float>>();
+}

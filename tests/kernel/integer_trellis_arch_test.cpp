@@ -1,0 +1,30 @@
+#include "integer_reference.hpp"
+#include "qlr/format/trellis.hpp"
+
+namespace {
+
+using namespace qlr;
+using test::check_extremes;
+using test::check_integer_term;
+
+}  // namespace
+
+TEST_CASE("products of trellis codes in integers agree with the reference") {
+  check_integer_term<Quantizer<1, PerColumn, Trellis, Log8>>();
+  check_integer_term<Quantizer<2, PerColumn, Trellis, Log8>>();
+  check_integer_term<Quantizer<3, PerColumn, Trellis, Log8>>();
+  check_integer_term<Quantizer<4, PerRow, Trellis>>();
+  check_integer_term<Quantizer<2, PerGroup<8>, Trellis, Bf16>>();
+  check_integer_term<Quantizer<2, PerGroup<64>, Trellis>>();
+  check_integer_term<Quantizer<2, PerBlock<All, 2>, Trellis, Float>>();
+  check_integer_term<Quantized<TrellisStep<1, 4>, PerColumn>>();
+  check_integer_term<Quantized<TrellisStep<2, 4>, PerRow>>();
+  check_integer_term<Quantized<TrellisStep<6, 4>, PerColumn, Log8>>();
+  check_integer_term<Quantized<TrellisStep<5, 1>, PerColumn>>();
+  check_integer_term<Quantized<TrellisStep<7, 2>, PerRow>>();
+}
+
+TEST_CASE("no sum overflows where all trellis codes and all x are extreme") {
+  check_extremes<Quantizer<2, PerRow, Trellis>>();
+  check_extremes<Quantizer<4, PerColumn, Trellis>>();
+}
