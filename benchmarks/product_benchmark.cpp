@@ -167,11 +167,9 @@ void dot_products(Index times) {
   using Isa = kernel::IsaOf<NativeArch>::type;
   kernel::DotSum<Isa, 3, 1 << 20> sums[12];
   kernel::Words<Isa> operand(0x01020301u), x(0x01ff02feu);
+  benchmark::DoNotOptimize(operand);
   for (Index k = 0; k < times; ++k)
-    for (auto& sum : sums) {
-      benchmark::DoNotOptimize(operand);
-      sum.add(operand, x);
-    }
+    for (auto& sum : sums) sum.add(operand, x);
   for (auto& sum : sums) {
     const auto total = sum.total();
     benchmark::DoNotOptimize(&total);

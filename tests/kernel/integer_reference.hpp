@@ -18,7 +18,7 @@ inline void quantize_block(const std::vector<float>& x, Index j0, Index j1, std:
   const float scale = largest / 127.0f, reciprocal = 127.0f / largest;
   for (Index j = j0; j < j1; ++j) {
     double ratio = double(x[std::size_t(j)]) * double(reciprocal);
-#if defined(__x86_64__) && !defined(__FMA__)
+#if defined(__x86_64__) && !defined(__FMA__) && !defined(__AVX512F__)
     ratio = double(float(ratio));
 #endif
     out[std::size_t(j)] = largest == 0 ? 0 : std::nearbyint(ratio) * double(scale);

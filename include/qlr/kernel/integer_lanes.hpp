@@ -145,17 +145,23 @@ class IntegerLanes {
   template <int Batch, int Vectors>
   [[gnu::always_inline]] IntegerPanel<Isa, Batch, Vectors> sum_whole_block(const BlockRows<Batch>& x,
                                                                            Index j0) const noexcept {
-    constexpr int stages = shift<Batch> / 4 + 1;
+    constexpr int stages = shift<Batch> / 4 + 1, step_quads = int(Codes::step_tiles) / 4;
     const auto block = codes_.template block<Vectors>(j0);
     DotSum<Isa, Operands::Integers::largest, operands_each> sums[std::size_t(stages)][std::size_t(Batch)]
                                                                 [std::size_t(Vectors)];
-    unroll<operands_each>([&](auto number) QLR_UNROLLED {
-      constexpr int quad = decltype(number)::value, stage = stages == 1 ? 0 : Operands::stage(quad);
-      Words<Isa> of_x[std::size_t(Batch)];
-      unroll<Batch>([&](auto k) QLR_UNROLLED { of_x[k] = BlockOfX(x[k]).operand(quad); });
+    // memory is read in its order: step after step, and in a step row after row
+    unroll<operands_each / step_quads>([&](auto step) QLR_UNROLLED {
+      Words<Isa> of_x[std::size_t(step_quads)][std::size_t(Batch)];
+      unroll<step_quads>([&](auto quad) QLR_UNROLLED {
+        unroll<Batch>([&](auto k) QLR_UNROLLED { of_x[quad][k] = BlockOfX(x[k]).operand(step * step_quads + quad); });
+      });
       unroll<Vectors>([&](auto v) QLR_UNROLLED {
-        const Words<Isa> operands = operands_.template quad<quad, stage>(block, v);
-        unroll<Batch>([&](auto k) QLR_UNROLLED { sums[stage][k][v].add(operands, of_x[k]); });
+        unroll<step_quads>([&](auto number) QLR_UNROLLED {
+          constexpr int quad = decltype(step)::value * step_quads + decltype(number)::value;
+          constexpr int stage = stages == 1 ? 0 : Operands::stage(quad);
+          const Words<Isa> operands = operands_.template quad<quad, stage>(block, v);
+          unroll<Batch>([&](auto k) QLR_UNROLLED { sums[stage][k][v].add(operands, of_x[number][k]); });
+        });
       });
     });
     IntegerPanel<Isa, Batch, Vectors> panel;

@@ -49,6 +49,15 @@ inline __m512i even_bytes(__m512i a) noexcept { return _mm512_srai_epi16(_mm512_
 inline __m512i high_bytes(__m512i a) noexcept { return _mm512_srli_epi16(a, 8); }
 #endif
 
+#if !XSIMD_WITH_SSSE3
+void pairs();  // names, for the branches of templates that other instruction sets take
+void add_pairs();
+void add_16();
+void odd_bytes();
+void even_bytes();
+void high_bytes();
+#endif
+
 /// Whether the operations above exist for this instruction set's registers.
 template <class Isa>
 inline constexpr bool has_pairs =
