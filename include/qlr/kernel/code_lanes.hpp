@@ -65,7 +65,8 @@ class CodeLanes {
     Words<Isa> codes(0u);
     unroll<Codes::planes>([&](auto plane) QLR_UNROLLED {
       const Words<Isa> word = load_words<Isa>(quad.words[plane] + bytes_below(vector));
-      const Words<Isa> part = shift_right<Isa>(word, quad.shifts[plane]) & Words<Isa>(Codes::mask(plane) * 0x01010101u);
+      constexpr std::uint32_t mask = Codes::mask(plane) * 0x01010101u;
+      const Words<Isa> part = shift_right<Isa>(word, quad.shifts[plane]) & Words<Isa>(mask);
       if constexpr (plane == 0)
         codes = part;
       else
@@ -81,10 +82,10 @@ class CodeLanes {
     /// The Number-th of the words that the tiles' parts in a plane are in.
     template <int Plane, int Number>
     Words<Isa> word(int vector) const noexcept {
-      constexpr Index in_step = Codes::step_pieces(Plane);
+      constexpr Index in_step = Codes::step_pieces(Plane), before = words_before(Plane) + Number % in_step;
       const Index height = is_whole ? block_rows : height_, strip_bytes = is_whole ? 4 * load_rows : strip_bytes_;
-      return load_words<Isa>(words_ + Number / in_step * (step_bytes * height) +
-                             (words_before(Plane) + Number % in_step) * strip_bytes + bytes_below(vector));
+      return load_words<Isa>(words_ + Number / in_step * (step_bytes * height) + before * strip_bytes +
+                             bytes_below(vector));
     }
 
    private:
@@ -117,18 +118,18 @@ class CodeLanes {
     return load_words<Isa>(word_address<Plane>(std::size_t(number), vector));
   }
 
-  /// The codes of one tile. @pre 0 <= tile < tiles
-  Words<Isa> tile(Index tile, int vector) const noexcept {
-    Words<Isa> codes(0u);
+  /// The codes of one tile in `Vectors` registers of rows. @pre 0 <= tile < tiles
+  template <int Vectors>
+  void tile(Index tile, Words<Isa>* out) const noexcept {
     unroll<Codes::planes>([&](auto number) QLR_UNROLLED {
-      constexpr int plane = decltype(number)::value;
-      const Words<Isa> part = tile_part<plane>(tile, vector) & Words<Isa>(Codes::mask(plane));
-      if constexpr (plane == 0)
-        codes = part;
-      else
-        codes |= shift_left<Codes::shift(plane), Isa>(part);
+      constexpr int plane = decltype(number)::value, up = Codes::shift(plane);
+      constexpr std::uint32_t mask = Codes::mask(plane);
+      const TilePlace place = locate<plane>(tile);
+      unroll<Vectors>([&](auto v) QLR_UNROLLED {
+        const Words<Isa> part = load(place, v) & Words<Isa>(mask);
+        out[v] = plane == 0 ? part : out[v] | shift_left<up, Isa>(part);
+      });
     });
-    return codes;
   }
 
  private:
@@ -159,21 +160,32 @@ class CodeLanes {
            Index(index % in_step) * strip_bytes_ + bytes_below(vector);
   }
 
+  /// Where a tile's part in a plane lies, for the first row.
+  struct TilePlace {
+    const std::uint8_t* word;
+    Piece piece;
+    int bit;
+  };
+
   template <int Plane>
-  Words<Isa> tile_part(Index tile, int vector) const noexcept {
+  TilePlace locate(Index tile) const noexcept {
     constexpr Index tiles_in_word = 32 / Codes::width(Plane);
-    if (tile < tiles_in_words_) {
-      const int bit = Codes::bit(Plane, 4, int(tile % tiles_in_word));
-      return shift_right<Isa>(load_words<Isa>(word_address<Plane>(std::size_t(tile / tiles_in_word), vector)), bit);
-    }
+    if (tile < tiles_in_words_)
+      return {word_address<Plane>(std::size_t(tile / tiles_in_word), 0),
+              {0, 0, 0, 0, 4},
+              Codes::bit(Plane, 4, int(tile % tiles_in_word))};
     const Piece piece = Codes::piece(Plane, Codes::piece_of(Plane, tile, tiles_), tiles_);
-    const Index row = first_row_ + vector * lanes<Isa>;
-    const std::uint8_t* address = block_ + Codes::word_offset(piece, height_, row);
-    const int bit = Codes::bit(Plane, piece.bytes, int(tile - piece.first_tile));
-    return shift_right<Isa>(piece.bytes == 4   ? load_words<Isa>(address)
-                            : piece.bytes == 2 ? load_half_words<Isa>(address)
-                                               : load_bytes<Isa>(address),
-                            bit);
+    return {nullptr, piece, Codes::bit(Plane, piece.bytes, int(tile - piece.first_tile))};
+  }
+
+  /// The words of a register's rows, shifted to the tile's part.
+  Words<Isa> load(const TilePlace& place, int vector) const noexcept {
+    if (place.word != nullptr) return shift_right<Isa>(load_words<Isa>(place.word + bytes_below(vector)), place.bit);
+    const std::uint8_t* address = block_ + Codes::word_offset(place.piece, height_, first_row_ + vector * lanes<Isa>);
+    return shift_right<Isa>(place.piece.bytes == 4   ? load_words<Isa>(address)
+                            : place.piece.bytes == 2 ? load_half_words<Isa>(address)
+                                                     : load_bytes<Isa>(address),
+                            place.bit);
   }
 
   const std::uint8_t* block_ = nullptr;

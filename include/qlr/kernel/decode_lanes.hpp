@@ -102,8 +102,10 @@ class DecodeLanes<Isa, Term, std::enable_if_t<is_scalar_grid<typename Term::Grid
 
   template <int Batch, int Vectors>
   void add_column(const Rows<Batch>& x, Index j, Panel<Isa, Batch, Vectors>& panel) const noexcept {
+    Words<Isa> codes[std::size_t(Vectors)];
+    codes_.template tile<Vectors>(j, codes);
     unroll<Vectors>([&](auto v) QLR_UNROLLED {
-      const Floats<Isa> value = grid_(codes_.tile(j, v));
+      const Floats<Isa> value = grid_(codes[v]);
       unroll<Batch>([&](auto k) QLR_UNROLLED {
         panel.sums[k][v] = multiply_add<Isa>(value, Floats<Isa>(x[k][j]), panel.sums[k][v]);
       });

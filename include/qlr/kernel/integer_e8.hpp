@@ -146,15 +146,18 @@ class IntegerLanes<Isa, Term, std::enable_if_t<is_e8<typename Term::Grid>>> {
                                                                 Index j1) const noexcept {
     Sums<Batch, Vectors> sums;
     const Index first = j0 / tile_cols, last = ceil_divide(j1, tile_cols);
-    for (Index tile = first; tile < last; ++tile)
+    for (Index tile = first; tile < last; ++tile) {
+      Words<Isa> codes[std::size_t(Vectors)];
+      codes_.template tile<Vectors>(tile, codes);
       unroll<Vectors>([&](auto v) QLR_UNROLLED {
-        const Pair pair = operands(codes_.tile(tile, v));
+        const Pair pair = operands(codes[v]);
         unroll<Batch>([&](auto k) QLR_UNROLLED {
           const std::int8_t* values = x[k] + (tile - first) * tile_cols;
           sums.of[k][v].add(pair.even, Words<Isa>(detail::every_other(values)));
           sums.of[k][v].add(pair.odd, Words<Isa>(detail::every_other(values + 1)));
         });
       });
+    }
     return totals<Batch, Vectors>(sums);
   }
 
@@ -225,9 +228,11 @@ class IntegerLanes<Isa, Term, std::enable_if_t<is_e8<typename Term::Grid>>> {
         });
       });
     } else {
-      unroll<Vectors>([&](auto v) QLR_UNROLLED {
-        unroll<4>([&](auto t) QLR_UNROLLED {
-          const Pair pair = operands(codes_.tile(tile + t, v));
+      unroll<4>([&](auto t) QLR_UNROLLED {
+        Words<Isa> codes[std::size_t(Vectors)];
+        codes_.template tile<Vectors>(tile + t, codes);
+        unroll<Vectors>([&](auto v) QLR_UNROLLED {
+          const Pair pair = operands(codes[v]);
           body(2 * t, v, pair.even);
           body(2 * t + 1, v, pair.odd);
         });

@@ -83,9 +83,10 @@ class Operands {
       Words<Isa> codes(0u);
       unroll<Codes::planes>([&](auto number) QLR_UNROLLED {
         constexpr int plane = decltype(number)::value, up = Codes::shift(plane) + 4 * Stage;
-        const Words<Isa> word = block.template word<plane, Place::word(plane, Quad)>(vector);
+        constexpr int bit = Place::bit(plane, Quad), number_of_word = Place::word(plane, Quad);
+        constexpr std::uint32_t mask = (Codes::mask(plane) << up) * 0x01010101u;
         const Words<Isa> part =
-            shifted<Place::bit(plane, Quad) - up, Isa>(word) & Words<Isa>((Codes::mask(plane) << up) * 0x01010101u);
+            shifted<bit - up, Isa>(block.template word<plane, number_of_word>(vector)) & Words<Isa>(mask);
         if constexpr (plane == 0)
           codes = part;
         else
@@ -210,7 +211,8 @@ class IntegerLanes {
         const auto quad = codes_.template quad<Vectors>(j / 4);
         unroll<Vectors>([&](auto v) QLR_UNROLLED { operands[v] = operands_.of_codes(codes_.codes(quad, v)); });
       } else {
-        unroll<Vectors>([&](auto v) QLR_UNROLLED { operands[v] = operands_.of_codes(codes_.tile(j, v)); });
+        codes_.template tile<Vectors>(j, operands);
+        unroll<Vectors>([&](auto v) QLR_UNROLLED { operands[v] = operands_.of_codes(operands[v]); });
       }
       unroll<Batch>([&](auto k) QLR_UNROLLED {
         const std::int8_t* values = x[k] + (j - j0);

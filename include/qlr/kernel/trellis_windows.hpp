@@ -119,7 +119,7 @@ class TrellisWindows {
       const auto quad = codes.template quad<Vectors>(tile / 4);
       unroll<Vectors>([&](auto v) QLR_UNROLLED { rows[v] = codes.codes(quad, v); });
     } else {
-      unroll<Vectors>([&](auto v) QLR_UNROLLED { rows[v] = codes.tile(tile, v); });
+      codes.template tile<Vectors>(tile, rows);
     }
   }
 
