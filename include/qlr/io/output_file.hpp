@@ -2,7 +2,6 @@
 
 #include <sys/stat.h>
 
-#include <atomic>
 #include <cstddef>
 #include <cstdio>
 #include <memory>
@@ -120,7 +119,7 @@ inline void OutputFile::discard() noexcept {
 
 // A name of its own, and not the target's with a suffix, so that it is never too long for the file system.
 inline std::string OutputFile::temporary_name(const std::string& path) {
-  static std::atomic<unsigned> count{0};
+  static unsigned count = 0;
 #if defined(_WIN32)
   const std::size_t slash = path.find_last_of("/\\:");
   const long long process = _getpid();
@@ -128,8 +127,9 @@ inline std::string OutputFile::temporary_name(const std::string& path) {
   const std::size_t slash = path.find_last_of('/');
   const long long process = ::getpid();
 #endif
+  const unsigned number = __atomic_fetch_add(&count, 1u, __ATOMIC_RELAXED);  // <atomic> is 1400 lines
   const std::string directory = slash == std::string::npos ? "" : path.substr(0, slash + 1);
-  return directory + "qlr-" + std::to_string(process) + "-" + std::to_string(count++) + ".tmp";
+  return directory + "qlr-" + std::to_string(process) + "-" + std::to_string(number) + ".tmp";
 }
 
 #if defined(_WIN32)

@@ -17,8 +17,8 @@ namespace qlr::kernel {
 
 namespace detail {
 
-/// Products of a Quantized term and quantized x in integers. The scales of groups that hold all rows are multiplied into
-/// x before it is quantized; else the columns of a group are summed without them, and the sum is scaled.
+/// Products of a Quantized term and quantized x in integers. The scales of groups that hold all rows are multiplied
+/// into x before it is quantized; else the columns of a group are summed without them, and the sum is scaled.
 ///
 /// Codes of a grid with a minimum are not centred, and what is lost of x counts for their mean as well. So where minima
 /// belong to columns, half the largest code goes from value * scale to the minimum, which multiplies x as it is.

@@ -119,8 +119,8 @@ class Operands {
 
 }  // namespace detail
 
-/// Multiplies the codes of a Quantized term from one row on, a row in each lane, by quantized x: integer sums of operand
-/// times value over the columns of one block (IntegerGrid).
+/// Multiplies the codes of a Quantized term from one row on, a row in each lane, by quantized x: integer sums of
+/// operand times value over the columns of one block (IntegerGrid).
 ///   sum_whole_block<Batch, Vectors>(x, j0), sum_block<Batch, Vectors>(x, j0, j1)
 /// are 2^shift<Batch> times the sums of the block from j0 on; x[k] are its values.
 ///   decode_whole_block<Vectors>(j0, out)

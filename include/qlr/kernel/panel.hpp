@@ -99,9 +99,9 @@ void compute_product(MatrixView<float> y, Index i0, Index i1, const AddProduct& 
   }
 }
 
-/// The same for many vectors: add_products(batch, vectors, i, b, tile) adds what the vectors from b on make of that many
-/// registers of rows from i on to the tile (vectors, rows), in panels of `batch` vectors; add_product does the rows that
-/// are left. In y the rows of a tile would lie in the same few sets of a cache.
+/// The same for many vectors: add_products(batch, vectors, i, b, tile) adds what the vectors from b on make of that
+/// many registers of rows from i on to the tile (vectors, rows), in panels of `batch` vectors; add_product does the
+/// rows that are left. In y the rows of a tile would lie in the same few sets of a cache.
 template <class Isa, class AddProduct, class AddProducts>
 void compute_products(MatrixView<float> y, Index i0, Index i1, const AddProduct& add_product,
                       const AddProducts& add_products) noexcept {

@@ -37,7 +37,7 @@ class InputBlocks {
   Index extent_, length_, in_group_;
 };
 
-/// One quantized vector: for every block 32 values (zeros behind its last entry), its scale, and the sum of its entries.
+/// One quantized vector: for every block 32 values (zeros behind its last entry), its scale, and its entries' sum.
 /// An entry is value * scale.
 struct QuantizedVector {
   const std::int8_t* values;

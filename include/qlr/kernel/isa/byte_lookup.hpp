@@ -7,7 +7,7 @@
 
 #include "qlr/kernel/isa/lanes.hpp"
 
-#if XSIMD_WITH_SSE2
+#if XSIMD_WITH_SSSE3
 #include <immintrin.h>
 #endif
 
