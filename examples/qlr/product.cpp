@@ -3,7 +3,6 @@
 #include <Eigen/Core>
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <cstddef>
 #include <utility>
 #include <vector>
@@ -61,15 +60,14 @@ Glimpse glimpse(const Layer& layer, qlr::MatrixView<const float> what, std::uint
   result.layer_seconds = median_seconds([&] { layer.matvec(x.data(), y.data(), workspace.data()); });
   result.float_seconds = median_seconds([&] { y_float.noalias() = matrix * x; });
 
-  double difference = 0;
-  double norm = 0;
-  for (qlr::Index i = 0; i < layer.rows(); ++i) {
-    double sum = 0;
-    for (qlr::Index j = 0; j < layer.cols(); ++j) sum += double(matrix(i, j)) * double(x(j));
-    difference += (double(y(i)) - sum) * (double(y(i)) - sum);
-    norm += sum * sum;
-  }
-  result.relative_difference = norm > 0 ? std::sqrt(difference / norm) : std::sqrt(difference);
+  const Eigen::VectorXd expected = matrix.cast<double>() * x.cast<double>();
+  const auto difference = [&] {
+    const double absolute = (y.cast<double>() - expected).norm();
+    return expected.norm() > 0 ? absolute / expected.norm() : absolute;
+  };
+  result.relative_difference = difference();
+  layer.matvec<qlr::NativeArch, qlr::FloatActivations>(x.data(), y.data(), workspace.data());
+  result.exact_difference = difference();
   return result;
 }
 

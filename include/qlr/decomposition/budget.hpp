@@ -145,8 +145,8 @@ struct InnerProblem {
   HeldOutChoice held_out;
   double total = 0;  // tr(W H W^T)
 
-  /// Held-out inputs come first; where they say nothing, or the same, the loss expected on all inputs. Other coordinates
-  /// have to promise more than what their losses are uncertain by.
+  /// Held-out inputs come first; where they say nothing, the loss expected on all inputs. Other coordinates have to
+  /// promise more than what their losses are uncertain by.
   bool is_better_than(const BudgetPlan& plan, double expected_loss) const {
     constexpr double uncertainty = 0.03;
     if (in_and_q == plan.in_and_q) return expected_loss < plan.expected_loss;
@@ -155,8 +155,8 @@ struct InnerProblem {
   }
 };
 
-/// Random mixtures of all rows of W (m,n), alike as a rotation makes them. What is chosen by them does not depend on the
-/// rotation's seed. Cost: 128 m n
+/// Random mixtures of all rows of W (m,n), alike as a rotation makes them. What is chosen by them does not depend on
+/// the rotation's seed. Cost: 128 m n
 inline Matrix mixed_rows(const Matrix& w) {
   const Index count = std::min<Index>(128, w.rows());
   Random random(1);

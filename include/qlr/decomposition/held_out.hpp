@@ -94,10 +94,10 @@ inline double lowest_of_parabola(const std::array<double, 5>& y) {
 
 }  // namespace detail
 
-/// Chooses how far to shrink the Hessian of all inputs: what loses least for halves, halved, since twice the tokens want
-/// half the shrinkage. The trials' losses are uncertain by a percent, and flat where they are least: of candidates a
-/// factor of 2 apart a parabola through five is lowest there, so that a little more of the inputs or of the bits changes
-/// the choice a little. Cost: some 6 trials
+/// Chooses how far to shrink the Hessian of all inputs: what loses least for halves, halved, since twice the tokens
+/// want half the shrinkage. The trials' losses are uncertain by a percent, and flat where they are least: it is where a
+/// parabola through five candidates, a factor of 2 apart, is lowest, so that a little more of the inputs or of the bits
+/// changes the choice a little. Cost: some 6 trials
 inline HeldOutChoice choose_shrinkage(const HeldOutTrial& trial) {
   constexpr double damping_share = 0.1;
   constexpr int begin = 3;
