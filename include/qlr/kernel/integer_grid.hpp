@@ -41,10 +41,11 @@ const ByteLevels& byte_levels() noexcept {
 
 }  // namespace detail
 
-/// How a product multiplies a grid's values in integers: value = unit() * (operand - offset()). An operand is a byte
-/// up to `largest`: the code or, for a table, levels()[code]. Exact for uniform grids and ternary. Other scalar grids of
-/// up to 4 bits are a table of levels, the one of largest magnitude 127, which are within 1/254 of that magnitude:
-/// 0.4 % of the root mean square for NormalFloat<4>. Grids without one are multiplied in floats.
+/// How a product multiplies a grid's values in integers: value = unit() * (operand - offset()).
+///
+/// An operand is a byte up to `largest`: the code or, for a table, levels()[code]. Exact for uniform grids and ternary.
+/// Other scalar grids of up to 4 bits are a table of levels, the one of largest magnitude 127, which are within 1/254
+/// of that magnitude: 0.4 % of the root mean square for NormalFloat<4>. Grids without one are multiplied in floats.
 template <class Grid>
 struct IntegerGrid {
   static constexpr bool exists = is_scalar_grid<Grid> && Grid::code_bits <= 4;

@@ -37,7 +37,11 @@ class IntegerRuns {
 
   /// @param offset what is to be subtracted from operands
   IntegerRuns(const Term& term, float offset) noexcept
-      : term_(term), extent_(extent(term)), group_blocks_(ceil_divide(extent_, input_block)), offset_(offset) {}
+      : term_(term),
+        extent_(extent(term)),
+        group_blocks_(ceil_divide(extent_, input_block)),
+        unit_(Integers::unit()),
+        offset_(offset) {}
 
   static InputBlocks blocks(const Term& term) noexcept { return {extent(term), term.cols()}; }
 
@@ -123,7 +127,7 @@ class IntegerRuns {
       const float (&sums_of_x)[std::size_t(Batch)]) const noexcept {
     Panel<Isa, Batch, Vectors> panel;
     unroll<Batch>([&](auto k) QLR_UNROLLED {
-      const Floats<Isa> of_vector(-offset_ * Integers::unit() * sums_of_x[k]);
+      const Floats<Isa> of_vector(-offset_ * unit_ * sums_of_x[k]);
       unroll<Vectors>([&](auto v) QLR_UNROLLED { panel.sums[k][v] = of_vector; });
     });
     return panel;
@@ -154,8 +158,8 @@ class IntegerRuns {
   }
 
   template <class Lanes, class Isa, int Batch, int Vectors>
-  [[gnu::always_inline]] static void add_block(const Lanes& lanes_of_codes, const Inputs<Batch>& x, Index block,
-                                               Panel<Isa, Batch, Vectors>& sums) noexcept {
+  [[gnu::always_inline]] void add_block(const Lanes& lanes_of_codes, const Inputs<Batch>& x, Index block,
+                                        Panel<Isa, Batch, Vectors>& sums) const noexcept {
     const auto totals =
         lanes_of_codes.template sum_whole_block<Batch, Vectors>(values<Batch>(x, block), block * input_block);
     add_totals<Lanes>(totals, x, block, sums);
@@ -163,11 +167,11 @@ class IntegerRuns {
 
   /// Adds a block's integer sums times its scales.
   template <class Lanes, class Isa, int Batch, int Vectors>
-  [[gnu::always_inline]] static void add_totals(const IntegerPanel<Isa, Batch, Vectors>& totals, const Inputs<Batch>& x,
-                                                Index block, Panel<Isa, Batch, Vectors>& sums) noexcept {
+  [[gnu::always_inline]] void add_totals(const IntegerPanel<Isa, Batch, Vectors>& totals, const Inputs<Batch>& x,
+                                         Index block, Panel<Isa, Batch, Vectors>& sums) const noexcept {
     constexpr float unshifted = 1.0f / float(1 << Lanes::template shift<Batch>);
     unroll<Batch>([&](auto k) QLR_UNROLLED {
-      const Floats<Isa> scale(x[k].scales[block] * (Integers::unit() * unshifted));
+      const Floats<Isa> scale(x[k].scales[block] * (unit_ * unshifted));
       unroll<Vectors>([&](auto v) QLR_UNROLLED {
         sums.sums[k][v] = multiply_add<Isa>(xsimd::to_float(totals.sums[k][v]), scale, sums.sums[k][v]);
       });
@@ -176,7 +180,7 @@ class IntegerRuns {
 
   const Term& term_;
   Index extent_, group_blocks_;
-  float offset_;
+  float unit_, offset_;
 };
 
 }  // namespace qlr::kernel
