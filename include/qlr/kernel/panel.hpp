@@ -28,10 +28,10 @@ struct Panel {
   }
 };
 
-/// The registers of rows that a panel of that many vectors x has: as many sums as leave registers for decoding, and at
-/// least 16 rows.
+/// The registers of rows that a panel of that many vectors x has: as many sums as leave registers for decoding, at
+/// least 16 rows, and for one vector a whole block where that is possible: its codes are read in the order of memory.
 template <class Isa, int Batch>
-inline constexpr int panel_vectors = lanes<Isa> == 4 || Batch == 1 ? 4 : 2;
+inline constexpr int panel_vectors = lanes<Isa> == 4 ? 4 : (Batch > 1 ? 2 : int(block_rows) / lanes<Isa>);
 
 /// Vectors x that share the decoding of a panel's codes.
 inline constexpr int panel_batch = 4;
