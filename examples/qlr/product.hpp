@@ -21,7 +21,6 @@ Dense decoded(const Layer& layer);
 struct Glimpse {
   const char* isa = "";            ///< the instruction set of the layer's product
   double relative_difference = 0;  ///< of y by the layer from y by the decoded matrix in double precision, in norm
-  double exact_difference = 0;     ///< the same with activations as they are, not rounded to 8 bits
   double layer_seconds = 0;        ///< for one product, the median of some
   double float_seconds = 0;        ///< by the decoded matrix in single precision
 };

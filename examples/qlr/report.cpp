@@ -75,9 +75,10 @@ std::string to_text(const Summary& summary) {
   const Glimpse& product = summary.product;
   text += print("\nproduct y = What x        %.1f us from the stored bytes (%s), %.1f us by the decoded float matrix\n",
                 1e6 * product.layer_seconds, product.isa, 1e6 * product.float_seconds);
-  text += print("                          relative difference %.1e, %.1e without rounding x to 8 bits;\n",
-                product.relative_difference, product.exact_difference);
-  text += "                          one vector, one thread: a glimpse, no benchmark\n";
+  text += print(
+      "                          relative difference %.1e, x not rounded; one vector, one thread: a "
+      "glimpse, no benchmark\n",
+      product.relative_difference);
   if (!summary.saved.empty()) text += "saved                     " + summary.saved + "\n";
   return text;
 }
