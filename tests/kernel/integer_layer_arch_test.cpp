@@ -46,6 +46,9 @@ TEST_CASE("products of Q + L R with quantized x and t are near those in floats, 
     check_layer<QplusLR<Quantizer<3, PerColumn>, Dense, Dense>>({130, 97, rank});
   }
   check_layer<QplusLR<NoQ, L, Dense>>({70, 65, 40});
+  // blocks of x that ranges of project would cut
+  check_layer<QplusLR<Quantizer<2, PerGroup<64>>, LowRankFactor<Dynamic, Quantizer<4, PerGroup<40>>>, R>>(
+      {150, 260, 70});
   check_layer<QplusLR<Quantizer<6, PerRow, NormalFloat>, L, R>>({70, 130, 20});
 }
 

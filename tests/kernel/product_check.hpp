@@ -137,7 +137,7 @@ void check_product(const RandomLayer<Layer>& random, Index batch) {
     for (Index i = 0; i < m; ++i) {
       const double error = std::abs(double(y[std::size_t(b * m + i)]) - expected[std::size_t(b * m + i)]);
       const double relative = error == 0 ? 0 : error / bound[std::size_t(i)];
-      worst = relative <= worst ? worst : relative;
+      worst = std::isnan(worst) || relative <= worst ? worst : relative;
     }
   }
   CHECK(worst <= tolerance);

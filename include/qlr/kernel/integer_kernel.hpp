@@ -42,7 +42,7 @@ struct IntegerKernel {
     return own_bytes(term, batch) + (sums_minima ? Prepared::float_bytes(batch, count) : 0);
   }
 
-  /// Prepares the columns [j0, j1) of x, the b-th vector. @pre j0 is a multiple of 32, j1 too or cols()
+  /// Prepares the columns [j0, j1) of x, the b-th vector. @pre blocks begin at j0, and at j1 or it is cols()
   template <class Isa>
   static void prepare(const Term& term, const float* x, Index b, Index j0, Index j1, Prepared memory) noexcept {
     if constexpr (!shares_input) {
@@ -134,7 +134,8 @@ struct IntegerKernel {
     quantize_block<Isa>(scaled, own.values(b) + block * input_block, own.scales(b) + block, own.sums(b) + block);
     if constexpr (sums_minima)
       minima_sums(term, memory).row(b)[block] =
-          sum_of_minima(term.minima(), extent, x, j0, j1) + offset() * sum<Isa>(scaled, input_block);
+          sum_of_minima(term.minima(), extent, x, j0, j1) +
+          (offset() - Integers::offset()) * Integers::unit() * sum<Isa>(scaled, input_block);
   }
 
   template <class Isa, int Batch, int Vectors>

@@ -181,9 +181,23 @@ struct TermKernel<NoQ, FloatActivations> {
 template <Index Rank, class Storage>
 struct TermKernel<LowRankFactor<Rank, Storage>, FloatActivations>
     : TermKernel<typename LowRankFactor<Rank, Storage>::Term, FloatActivations> {};
+
+namespace detail {
+
+/// Whether blocks of quantized x begin at multiples of 32, where ranges of project do.
+template <class Grouping>
+inline constexpr bool blocks_begin_at_ranges =
+    Grouping::group_rows == All || Grouping::group_cols == All || input_block % Grouping::group_cols == 0 ||
+    Grouping::group_cols % input_block == 0;
+
+}  // namespace detail
+
+/// Factors whose blocks ranges of project would cut multiply floats.
 template <Index Rank, class Storage>
 struct TermKernel<LowRankFactor<Rank, Storage>, Int8Activations>
-    : TermKernel<typename LowRankFactor<Rank, Storage>::Term, Int8Activations> {};
+    : std::conditional_t<detail::blocks_begin_at_ranges<typename LowRankFactor<Rank, Storage>::Term::Grouping>,
+                         TermKernel<typename LowRankFactor<Rank, Storage>::Term, Int8Activations>,
+                         detail::FloatKernel<typename LowRankFactor<Rank, Storage>::Term>> {};
 
 namespace detail {
 
