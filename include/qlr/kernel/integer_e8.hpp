@@ -115,7 +115,7 @@ class IntegerLanes<Isa, Term, std::enable_if_t<is_e8<typename Term::Grid>>> {
     for_each_operand<Vectors>(j0, [&](int number, auto v, const Words<Isa>& operand) QLR_UNROLLED {
       unroll<Batch>([&](auto k) QLR_UNROLLED { sums.of[k][v].add(operand, of_x[k].operand(number)); });
     });
-    return totals<Batch, Vectors>(sums);
+    return sums.totals();
   }
 
   template <int Vectors>
@@ -158,14 +158,12 @@ class IntegerLanes<Isa, Term, std::enable_if_t<is_e8<typename Term::Grid>>> {
         });
       });
     }
-    return totals<Batch, Vectors>(sums);
+    return sums.totals();
   }
 
  private:
   template <int Batch, int Vectors>
-  struct Sums {
-    DotSum<Isa, IntegerGrid<Grid>::largest, operands_each> of[std::size_t(Batch)][std::size_t(Vectors)];
-  };
+  using Sums = DotSums<Isa, IntegerGrid<Grid>::largest, operands_each, Batch, Vectors>;
 
   /// Of the even columns of a tile, and of the odd ones.
   struct Pair {
@@ -243,15 +241,6 @@ class IntegerLanes<Isa, Term, std::enable_if_t<is_e8<typename Term::Grid>>> {
   static const ByteQuarters<Isa>& quarters() noexcept {
     static const ByteQuarters<Isa> tables(qlr::detail::e8_sources);
     return tables;
-  }
-
-  template <int Batch, int Vectors>
-  [[gnu::always_inline]] static IntegerPanel<Isa, Batch, Vectors> totals(const Sums<Batch, Vectors>& sums) noexcept {
-    IntegerPanel<Isa, Batch, Vectors> panel;
-    unroll<Batch>([&](auto k) QLR_UNROLLED {
-      unroll<Vectors>([&](auto v) QLR_UNROLLED { panel.sums[k][v] = sums.of[k][v].total(); });
-    });
-    return panel;
   }
 
   CodeLanes<Isa, Codes> codes_;

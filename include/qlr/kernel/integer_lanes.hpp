@@ -37,6 +37,20 @@ struct IntegerPanel {
   Ints<Isa> sums[std::size_t(Batch)][std::size_t(Vectors)];
 };
 
+/// Dot products of one block of columns, as they are added up (isa/dot.hpp).
+template <class Isa, int Largest, int Terms, int Batch, int Vectors>
+struct DotSums {
+  DotSum<Isa, Largest, Terms> of[std::size_t(Batch)][std::size_t(Vectors)];
+
+  [[gnu::always_inline]] IntegerPanel<Isa, Batch, Vectors> totals() const noexcept {
+    IntegerPanel<Isa, Batch, Vectors> panel;
+    unroll<Batch>([&](auto k) QLR_UNROLLED {
+      unroll<Vectors>([&](auto v) QLR_UNROLLED { panel.sums[k][v] = of[k][v].total(); });
+    });
+    return panel;
+  }
+};
+
 namespace detail {
 
 /// Where the codes of four neighbouring tiles lie among the words of 32 tiles.

@@ -68,7 +68,7 @@ class IntegerLanes<Isa, Term, std::enable_if_t<is_trellis<typename Term::Grid>>>
     Sums<Batch, Vectors> sums;
     unroll<operands_each / 4>(
         [&](auto quad) QLR_UNROLLED { add_tiles<4, Batch, Vectors>(x, j0 / weights + 4 * quad, 4 * quad, sums); });
-    return totals<Batch, Vectors>(sums);
+    return sums.totals();
   }
 
   static constexpr int operands_each = int(input_block / Term::Grid::tile_cols);
@@ -104,7 +104,7 @@ class IntegerLanes<Isa, Term, std::enable_if_t<is_trellis<typename Term::Grid>>>
               : add_tiles<1, Batch, Vectors>(x, tile, tile - first, sums);
       tile += is_quad ? 4 : 1;
     }
-    return totals<Batch, Vectors>(sums);
+    return sums.totals();
   }
 
  private:
@@ -112,9 +112,7 @@ class IntegerLanes<Isa, Term, std::enable_if_t<is_trellis<typename Term::Grid>>>
   static constexpr Index weights = Grid::tile_cols;
 
   template <int Batch, int Vectors>
-  struct Sums {
-    DotSum<Isa, IntegerGrid<Grid>::largest, operands_each> of[std::size_t(Batch)][std::size_t(Vectors)];
-  };
+  using Sums = DotSums<Isa, IntegerGrid<Grid>::largest, operands_each, Batch, Vectors>;
 
   /// @param number the first of the tiles in its block
   template <int Tiles, int Batch, int Vectors>
@@ -140,15 +138,6 @@ class IntegerLanes<Isa, Term, std::enable_if_t<is_trellis<typename Term::Grid>>>
         body(t, v, lookup_.masked(detail::trellis_numbers<Isa>(window)));
       });
     });
-  }
-
-  template <int Batch, int Vectors>
-  [[gnu::always_inline]] static IntegerPanel<Isa, Batch, Vectors> totals(const Sums<Batch, Vectors>& sums) noexcept {
-    IntegerPanel<Isa, Batch, Vectors> panel;
-    unroll<Batch>([&](auto k) QLR_UNROLLED {
-      unroll<Vectors>([&](auto v) QLR_UNROLLED { panel.sums[k][v] = sums.of[k][v].total(); });
-    });
-    return panel;
   }
 
   TrellisWindows<Isa, Term> windows_;
