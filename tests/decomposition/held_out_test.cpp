@@ -2,7 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include <array>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <stdexcept>
@@ -94,6 +96,21 @@ TEST_CASE("few tokens want much shrinkage, many little, and lose less on inputs 
   CHECK(some.loss < few.loss);
   CHECK(choice_for(400, 3.5).loss < some.loss);
   CHECK(choice_for(400).loss == some.loss);
+}
+
+TEST_CASE("the lowest point of a parabola through five values") {
+  const auto at = [](double lowest, double sign) {
+    std::array<double, 5> y;
+    for (int k = 0; k < 5; ++k) y[std::size_t(k)] = 3 + sign * (k - 2 - lowest) * (k - 2 - lowest);
+    return qlr::detail::lowest_of_parabola(y);
+  };
+  for (const double lowest : {-2.0, -0.7, 0.0, 1.25, 2.0}) CHECK(at(lowest, 0.3) == doctest::Approx(lowest));
+  CHECK(at(-5, 1) == -2);
+  CHECK(at(9, 1) == 2);
+  CHECK(at(1, -1) == 0);
+  const double infinite = std::numeric_limits<double>::infinity();
+  CHECK(qlr::detail::lowest_of_parabola({1, -infinite, 1, 1, 1}) == 0);
+  CHECK(qlr::detail::lowest_of_parabola({infinite, 1, 1, 1, 1}) == 0);
 }
 
 TEST_CASE("halves that say nothing are defined") {

@@ -148,11 +148,19 @@ struct InnerProblem {
   /// Held-out inputs come first; where they say nothing, the loss expected on all inputs. Other coordinates have to
   /// promise more than what their losses are uncertain by.
   bool is_better_than(const BudgetPlan& plan, double expected_loss) const {
-    constexpr double uncertainty = 0.03;
     if (in_and_q == plan.in_and_q) return expected_loss < plan.expected_loss;
-    if (held_out.loss > 0) return held_out.loss < (1 - uncertainty) * plan.held_out.loss;
+    if (held_out.loss > 0) return !is_worse_than(plan);
     return expected_loss < (1 - uncertainty) * plan.expected_loss;
   }
+
+  /// Whether held-out inputs say so, whatever the rank and the factors.
+  bool is_worse_than(const BudgetPlan& plan) const {
+    if (plan.type.empty() || in_and_q == plan.in_and_q || !(held_out.loss > 0)) return false;
+    return !(held_out.loss < (1 - uncertainty) * plan.held_out.loss);
+  }
+
+ private:
+  static constexpr double uncertainty = 0.03;
 };
 
 /// Random mixtures of all rows of W (m,n), alike as a rotation makes them. What is chosen by them does not depend on
@@ -257,6 +265,7 @@ BudgetPlan plan_budget(const Matrix& w, std::vector<Matrix>& folds, const std::v
     });
     fewest_bits = std::min(fewest_bits, least_bits(bits_of_layer<Layer>(type, w.rows(), w.cols(), ranks.front()),
                                                    problem.rates, w.cols()));
+    if (problem.is_worse_than(best)) continue;
     for (const Index rank : ranks) {
       if (rank == 0 && is_known) continue;  // no factors: this is the last type over again
       if (!plan_rank<Layer>(best, type, rank, problem, options) && rank > 0) break;

@@ -89,7 +89,7 @@ namespace detail {
 inline double lowest_of_parabola(const std::array<double, 5>& y) {
   const double curvature = (2 * y[0] - y[1] - 2 * y[2] - y[3] + 2 * y[4]) / 14;
   const double slope = (-2 * y[0] - y[1] + y[3] + 2 * y[4]) / 10;
-  return curvature > 0 ? std::clamp(-slope / (2 * curvature), -2.0, 2.0) : 0;
+  return curvature > 0 && std::isfinite(curvature) ? std::clamp(-slope / (2 * curvature), -2.0, 2.0) : 0;
 }
 
 }  // namespace detail
