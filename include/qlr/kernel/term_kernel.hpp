@@ -185,8 +185,10 @@ struct TermKernel<LowRankFactor<Rank, Storage>, FloatActivations>
 namespace detail {
 
 /// Whether blocks of quantized x begin at multiples of 32, where ranges of project do.
-template <class Grouping>
-inline constexpr bool blocks_begin_at_ranges =
+template <class Term>
+inline constexpr bool blocks_begin_at_ranges = true;
+template <class Grid, class Grouping, class Scale>
+inline constexpr bool blocks_begin_at_ranges<Quantized<Grid, Grouping, Scale>> =
     Grouping::group_rows == All || Grouping::group_cols == All || input_block % Grouping::group_cols == 0 ||
     Grouping::group_cols % input_block == 0;
 
@@ -195,7 +197,7 @@ inline constexpr bool blocks_begin_at_ranges =
 /// Factors whose blocks ranges of project would cut multiply floats.
 template <Index Rank, class Storage>
 struct TermKernel<LowRankFactor<Rank, Storage>, Int8Activations>
-    : std::conditional_t<detail::blocks_begin_at_ranges<typename LowRankFactor<Rank, Storage>::Term::Grouping>,
+    : std::conditional_t<detail::blocks_begin_at_ranges<typename LowRankFactor<Rank, Storage>::Term>,
                          TermKernel<typename LowRankFactor<Rank, Storage>::Term, Int8Activations>,
                          detail::FloatKernel<typename LowRankFactor<Rank, Storage>::Term>> {};
 
