@@ -64,7 +64,7 @@ Bounded integer_product(const Quantized<Grid, Grouping, Scale>& term, const std:
   constexpr bool has_scale = !std::is_same_v<Scale, NoScale>, scales_columns = has_scale && Grouping::group_rows == All;
   const Index n = term.cols(), extent = has_scale ? group_extent(Grouping::group_cols, n) : n;
   std::vector<float> scaled = x;
-  if (scales_columns)
+  if (scales_columns && term.rows() > 0)  // no rows have no scales
     for (Index j = 0; j < n; ++j) scaled[std::size_t(j)] *= term.scales().at(0, term.col_group(j));
   const std::vector<double> steps = quantize(scaled, scales_columns ? std::max<Index>(n, 1) : extent);
   Bounded result{std::vector<double>(std::size_t(term.rows())), std::vector<double>(std::size_t(term.rows()))};
