@@ -69,12 +69,7 @@ class IntegerRuns {
       float sums_of_x[std::size_t(Batch)];
       sum_inputs<Batch>(x, block, stop, sums_of_x);
       Panel<Isa, Batch, Vectors> sums = offsets<Isa, Batch, Vectors>(sums_of_x);
-      if (run_blocks <= 4 && stop - block == run_blocks) {
-        unroll<std::min(run_blocks, 4)>([&](auto k) QLR_UNROLLED { add_block(lanes_of_codes, x, block + k, sums); });
-        block = stop;
-      } else {
-        for (; block < stop; ++block) add_block(lanes_of_codes, x, block, sums);
-      }
+      for (; block < stop; ++block) add_block(lanes_of_codes, x, block, sums);
       add_scaled(scales, sums, sums_of_x, i, group, total);
     }
     if constexpr (Batch == 1) panel = total;
