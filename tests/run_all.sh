@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Builds everything and runs all tests. Installs the packages it needs where it may (Debian, as root).
+# Builds and runs all tests. Installs the packages it needs where it may (Debian, as root).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 cmake/install_packages.sh
-cmake --preset release
+cmake --preset release -DQLR_BUILD_BENCHMARKS=OFF
 cmake --build --preset release
 ctest --preset release -j "$(nproc)"
