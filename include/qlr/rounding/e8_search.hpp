@@ -78,7 +78,7 @@ class E8Search {
   };
 
   struct alignas(64) RootProducts {
-    float values[240];
+    float values[128];
   };
 
   void fill_source_norms() {
@@ -350,26 +350,26 @@ class E8Search {
     candidate.cost = dot(left, times_metric(left));
   }
 
-  /// Adds a root that leads to a vector with a code and lowers the cost by more than `least`: of those, the one that
+  /// Adds a root, or subtracts it, so that the vector has a code and the cost falls by more than `least`: the root that
   /// lowers it most.
   bool take_best_root(const RootProducts& products, Candidate& candidate, float least) const {
-    constexpr int count = 240 * (Bits - 1);
+    constexpr int count = 128 * (Bits - 1);
     alignas(64) float gains[std::size_t(count)];
     for (int k = 0; k < Bits - 1; ++k) {
       const Batch length(2 * step * float(1 << k));
-      for (int i = 0; i < 240; i += lanes) {
-        const Batch product = Batch::load_aligned(products.values + i);
+      for (int i = 0; i < 128; i += lanes) {
+        const Batch product = xsimd::abs(Batch::load_aligned(products.values + i));
         const Batch square = Batch::load_aligned(root_squares_ + i);
-        (length * xsimd::fnma(length, square, product + product)).store_aligned(gains + 240 * k + i);
+        (length * xsimd::fnma(length, square, product + product)).store_aligned(gains + 128 * k + i);
       }
     }
     for (;;) {
       const float most = largest(gains, count);
       if (!(most > least)) return false;
       const std::ptrdiff_t move = std::find(gains, gains + count, most) - gains;
+      const int factor = (products.values[move % 128] < 0 ? -1 : 1) * (1 << (move / 128));
       Candidate moved = candidate;
-      for (std::size_t k = 0; k < 8; ++k)
-        moved.w[k] += tables_.root_integers[std::size_t(move % 240)][k] << (move / 240);
+      for (std::size_t k = 0; k < 8; ++k) moved.w[k] += factor * tables_.root_integers[std::size_t(move % 128)][k];
       if (encode(moved)) {
         candidate = moved;
         return true;
@@ -378,7 +378,7 @@ class E8Search {
     }
   }
 
-  /// @pre count is a multiple of 240
+  /// @pre count is a multiple of 128
   static float largest(const float* values, int count) noexcept {
     Batch most = Batch::load_aligned(values);
     for (int i = lanes; i < count; i += lanes) most = xsimd::max(most, Batch::load_aligned(values + i));
@@ -395,7 +395,7 @@ class E8Search {
   bool is_diagonal_ = true;
   /// Half the squared norms of E8P's sources under the diagonal.
   alignas(64) float source_norms_[256];
-  alignas(64) float root_squares_[240];
+  alignas(64) float root_squares_[128];
   alignas(64) float representative_squares_[256];
 };
 

@@ -28,9 +28,10 @@ struct E8SearchTables {
   /// 2 where a source has an odd number of negative entries, else 0.
   alignas(64) float odd[256];
   E8Columns<256> representatives;
-  /// The 240 shortest vectors of E8, and what they are in twice their entries.
-  E8Columns<240> roots;
-  std::array<E8Integers, 240> root_integers;
+  /// The 240 shortest vectors of E8, one of each two that differ in sign, and then zeros; and what they are in twice
+  /// their entries.
+  E8Columns<128> roots{};
+  std::array<E8Integers, 128> root_integers{};
   /// The source of eight digits to base 3, entry 0 first, for absolute values digit + 1/2; 256 where there is none.
   std::array<std::uint16_t, 6561> source_of;
 
@@ -62,13 +63,13 @@ struct E8SearchTables {
     };
     for (std::size_t a = 0; a < 8; ++a)
       for (std::size_t b = 0; b < a; ++b)
-        for (int signs = 0; signs < 4; ++signs) {
+        for (int other : {2, -2}) {
           E8Integers w{};
-          w[a] = signs % 2 == 0 ? 2 : -2;
-          w[b] = signs / 2 == 0 ? 2 : -2;
+          w[a] = 2;
+          w[b] = other;
           add(w);
         }
-    for (unsigned signs = 0; signs < 256; ++signs) {
+    for (unsigned signs = 0; signs < 128; ++signs) {
       E8Integers w{};
       int sum = 0;
       for (std::size_t k = 0; k < 8; ++k) sum += w[k] = (signs >> k & 1u) != 0 ? -1 : 1;

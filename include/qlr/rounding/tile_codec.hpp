@@ -187,6 +187,7 @@ class TileCodec<Quantized<Grid, Grouping, Scale>> final : public Codec {
     };
     for (Index first = 0; first < height; first += row_step()) {
       const Index last = std::min(first + row_step(), height);
+      if (std::equal(codes + first, codes + last, old.begin() + first)) continue;
       double gain = 0;
       for (Index i = first; i < last; ++i) gain += cost(old_decoded.data(), i) - cost(decoded, i);
       if (gain > 0) continue;
