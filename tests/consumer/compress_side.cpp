@@ -1,4 +1,4 @@
-// <qlr/qlr.hpp> takes half a minute to compile: find_package alone does it
+// <qlr/qlr.hpp> takes g++ 12 some forty seconds to compile: find_package alone does it
 #include <qlr/core/eigen.hpp>
 
 int main() {

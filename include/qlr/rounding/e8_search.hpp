@@ -413,8 +413,8 @@ class E8Search {
 /// 2402.04396) draws E8P at .0915 in its scripts/plot_lattice.py and states nothing for 3 and 4 bits. Its construction
 /// of these, E8P and, chosen after it, .49 times one of 256 short vectors or .29 times E8P, measures .0295 and .0096;
 /// at 4 bits .0083 with scale and ratio chosen anew.
-/// Cost: at 2 bits some 0.25 us a row under a diagonal metric, .7 us under others, .4 us with keep_ends; at 3 and 4
-/// bits 2 to 4 us, with keep_ends under 1 us; besides 10^4 operations a call.
+/// Cost: at 2 bits some 0.25 us a row under a diagonal metric, 0.6 us under others, 0.3 us with keep_ends; at 3 and 4
+/// bits 2 us, with keep_ends 0.4 to 0.6 us (AVX-512); besides 10^4 operations a call.
 template <int Bits>
 struct TileSearch<E8<Bits>> {
   static constexpr Index row_step = 1;
