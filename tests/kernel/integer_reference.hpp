@@ -35,23 +35,31 @@ inline std::vector<double> quantize(const std::vector<float>& x, Index extent) {
   return out;
 }
 
-/// The value that integer products have for a code: grids that are neither uniform nor ternary have 127 steps up to
-/// their largest value.
+/// Whether products in integers round the grid's values: what is neither uniform nor ternary has 127 steps up to its
+/// largest value.
 template <class Grid>
-double integer_value(double value) {
-  if constexpr (Grid::tile_cols > 1 || Grid::lookback > 0 || std::is_same_v<Grid, Ternary<>>) {
-    return value;
-  } else if constexpr (!kernel::IntegerGrid<Grid>::is_table) {
-    return value;
-  } else {
+constexpr bool rounds_values() {
+  if constexpr (Grid::tile_cols > 1 || Grid::lookback > 0 || std::is_same_v<Grid, Ternary<>>)
+    return false;
+  else
+    return kernel::IntegerGrid<Grid>::is_table;
+}
+
+/// The values that integer products have for the codes.
+template <class Grid, class Grouping, class Scale>
+std::vector<double> integer_values(const Quantized<Grid, Grouping, Scale>& term) {
+  const std::vector<float> decoded = decoded_tiles(term);
+  std::vector<double> values(decoded.begin(), decoded.end());
+  if constexpr (rounds_values<Grid>()) {
     double largest = 0;
     for (std::uint32_t code = 0; code < 1u << Grid::code_bits; ++code) {
       float of_code;
       Grid::decode(&code, &of_code);
       largest = std::max(largest, std::abs(double(of_code)));
     }
-    return std::round(value / largest * 127) * largest / 127;
+    for (double& value : values) value = std::round(value / largest * 127) * largest / 127;
   }
+  return values;
 }
 
 /// y, and what the rounding errors of its entries are relative to.
@@ -59,8 +67,10 @@ struct Bounded {
   std::vector<double> y, magnitude;
 };
 
+/// @param values integer_values(term)
 template <class Grid, class Grouping, class Scale>
-Bounded integer_product(const Quantized<Grid, Grouping, Scale>& term, const std::vector<float>& x) {
+Bounded integer_product(const Quantized<Grid, Grouping, Scale>& term, const std::vector<double>& values,
+                        const std::vector<float>& x) {
   constexpr bool has_scale = !std::is_same_v<Scale, NoScale>, scales_columns = has_scale && Grouping::group_rows == All;
   const Index n = term.cols(), extent = has_scale ? group_extent(Grouping::group_cols, n) : n;
   std::vector<float> scaled = x;
@@ -71,11 +81,9 @@ Bounded integer_product(const Quantized<Grid, Grouping, Scale>& term, const std:
   const double half = 0.5 * (std::exp2(std::min(Grid::code_bits, 8)) - 1);
   for (Index i = 0; i < term.rows(); ++i)
     for (Index j = 0; j < n; ++j) {
-      float values[std::size_t(Grid::tile_cols)];
-      term.decode_tile(i, j / Grid::tile_cols, values);
-      const float value = values[j % Grid::tile_cols];
+      const double value = values[std::size_t(i * term.tiles() * Grid::tile_cols + j)];
       const double scale = term.scales().at(term.row_group(i), term.col_group(j));
-      double product = integer_value<Grid>(value) * steps[std::size_t(j)], rest = 0;
+      double product = value * steps[std::size_t(j)], rest = 0;
       if constexpr (Grid::has_minimum) {
         const double minimum = term.minima().at(term.row_group(i), term.col_group(j));
         if (scales_columns) {
@@ -103,9 +111,10 @@ void check_integer_product(const RandomLayer<QplusLR<Q>>& random, const std::vec
   CAPTURE(n);
   CAPTURE(batch);
   const std::vector<float> y = run_matmul<Int8Activations>(layer, x, batch);
+  const std::vector<double> values = integer_values(layer.q());
   double worst = 0;
   for (Index b = 0; b < batch; ++b) {
-    const Bounded expected = integer_product(layer.q(), {x.begin() + b * n, x.begin() + (b + 1) * n});
+    const Bounded expected = integer_product(layer.q(), values, {x.begin() + b * n, x.begin() + (b + 1) * n});
     for (Index i = 0; i < m; ++i) {
       const double error = std::abs(double(y[std::size_t(b * m + i)]) - expected.y[std::size_t(i)]);
       const double relative = error == 0 ? 0 : error / expected.magnitude[std::size_t(i)];

@@ -21,15 +21,24 @@ struct Size {
 /// 0, 1, and on both sides of what a panel of vectors holds.
 constexpr Index batches[] = {1, 4, 2, 5, 3, 9, 0};
 
+/// The grid's values of all codes, row after row; entries of whole tiles, so rows of tiles() * tile_cols.
+template <class Grid, class Grouping, class Scale>
+std::vector<float> decoded_tiles(const Quantized<Grid, Grouping, Scale>& term) {
+  std::vector<float> values(std::size_t(term.rows() * term.tiles() * Grid::tile_cols));
+  for (Index i = 0; i < term.rows(); ++i)
+    for (Index tile = 0; tile < term.tiles(); ++tile)
+      term.decode_tile(i, tile, values.data() + (i * term.tiles() + tile) * Grid::tile_cols);
+  return values;
+}
+
 /// sum_j (|value| |scale| + |minimum|) |x_j|, what the rounding errors of a product are relative to.
 template <class Grid, class Grouping, class Scale>
 void add_magnitude(const Quantized<Grid, Grouping, Scale>& term, const std::vector<double>& x, std::vector<double>& y) {
+  const std::vector<float> values = decoded_tiles(term);
   for (Index i = 0; i < term.rows(); ++i)
     for (Index j = 0; j < term.cols(); ++j) {
-      float tile[Grid::tile_cols];
-      term.decode_tile(i, j / Grid::tile_cols, tile);
-      double weight =
-          std::abs(double(tile[j % Grid::tile_cols]) * double(term.scales().at(term.row_group(i), term.col_group(j))));
+      const float value = values[std::size_t(i * term.tiles() * Grid::tile_cols + j)];
+      double weight = std::abs(double(value) * double(term.scales().at(term.row_group(i), term.col_group(j))));
       if constexpr (Grid::has_minimum)
         weight += std::abs(double(term.minima().at(term.row_group(i), term.col_group(j))));
       y[std::size_t(i)] += weight * std::abs(x[std::size_t(j)]);
