@@ -13,9 +13,8 @@ using RowMajorMatrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eig
 namespace detail {
 
 /// Calls body(block, first, size) for fixed blocks of [0, count).
-template <class Body>
+template <Index block_size = 512, class Body>
 void for_blocks(int threads, Index count, Body&& body) {
-  constexpr Index block_size = 512;
   parallel_for(threads, ceil_divide(count, block_size),
                [&](Index block) { body(block, block * block_size, std::min(block_size, count - block * block_size)); });
 }

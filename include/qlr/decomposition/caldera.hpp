@@ -133,7 +133,7 @@ inline void refit_l(Codec& codec, const Matrix& ahr, const Matrix& gram, Matrix&
 /// refit_factors with A H (m,n), A the target, and R H (r,n) at hand; R H is kept up to date.
 inline void improve_factors(Codec& l_codec, Codec& r_codec, const RowMajorMatrix& ah, const Matrix& h, LowRank& lr,
                             RowMajorMatrix& rh, int threads) {
-  constexpr int r_passes = 6;
+  constexpr int r_passes = 2;
   const Matrix rt = lr.r.transpose();
   refit_l(l_codec, error_product(ah, rt, threads), rh * rt, lr.l, threads);
   const Matrix lt = lr.l.transpose();
@@ -222,10 +222,11 @@ struct Iterate {
 /// tr(E H E^T) of E = W - Q - L R for the H that is not damped, from E (H + damping I). Cost: m n r
 inline double loss_from_gradient(const Matrix& w, const Matrix& q, const Matrix& l, const Matrix& r,
                                  const RowMajorMatrix& gradient, double damping, int threads) {
+  constexpr Index block_rows = 128;  // their error stays in a cache
   constexpr Index together = 8;  // rows of a tile: lines of both its row-major and its column-major side are read once
   constexpr Index cols = 64;
   Vector partial = Vector::Zero(w.rows());
-  for_blocks(threads, w.rows(), [&](Index block, Index i0, Index rows) {
+  for_blocks<block_rows>(threads, w.rows(), [&](Index block, Index i0, Index rows) {
     Matrix error = w.middleRows(i0, rows) - q.middleRows(i0, rows);
     error.noalias() -= l.middleRows(i0, rows) * r;
     for (Index i = 0; i < rows; i += together)
