@@ -26,13 +26,31 @@ constexpr T normalization(Index p) noexcept {
   return T(p == 2 ? scale * 0.70710678118654752440 : scale);
 }
 
+/// Calls body(first, p, pass) for the windows [first, first + p) of the passes, in their order.
+template <class Body>
+void for_each_window(Index n, Body&& body) noexcept {
+  const Index p = largest_power_of_two(n);
+  const int windows = p < n ? 2 : 1;
+  for (int pass = 0; pass < 2 * windows; ++pass) body(pass % windows * (n - p), p, pass);
+}
+template <class Body>
+void for_each_window_reversed(Index n, Body&& body) noexcept {
+  const Index p = largest_power_of_two(n);
+  const int windows = p < n ? 2 : 1;
+  for (int pass = 2 * windows; pass-- > 0;) body(pass % windows * (n - p), p, pass);
+}
+
+/// The signs of the 64 entries from 64 `number` on.
+inline std::uint64_t sign_word(std::uint64_t seed, int pass, Index number) noexcept {
+  return mix64(seed + 0xD1342543DE82EF95u * std::uint64_t(pass) + std::uint64_t(number));
+}
+
 /// Changes the sign of x[i] where bit i % 64 of the word of seed, pass and i / 64 is set.
 template <class T>
 void flip_signs(T* x, Index p, std::uint64_t seed, int pass) noexcept {
   constexpr int half = 32;  // as wide as a float, for compilers that vectorize
   for (Index first = 0; first < p; first += half) {
-    const std::uint64_t word = mix64(seed + 0xD1342543DE82EF95u * std::uint64_t(pass) + std::uint64_t(first / 64));
-    const std::uint32_t signs = std::uint32_t(word >> first % 64);
+    const std::uint32_t signs = std::uint32_t(sign_word(seed, pass, first / 64) >> first % 64);
     if (p - first >= half) {
       for (int i = 0; i < half; ++i) x[first + i] *= T(signs & 1u << i ? -1 : 1);
     } else {
@@ -114,25 +132,19 @@ void transform(T* x, Index p) noexcept {
 /// Tseng et al. 2024 (arXiv 2402.04396), section 3, for powers of two and one round
 template <class T>
 void apply_hadamard(T* x, Index n, std::uint64_t seed) noexcept {
-  const Index p = detail::walsh_hadamard::largest_power_of_two(n);
-  const int windows = p < n ? 2 : 1;
-  for (int pass = 0; pass < 2 * windows; ++pass) {
-    T* window = x + (pass % windows) * (n - p);
-    detail::walsh_hadamard::flip_signs(window, p, seed, pass);
-    detail::walsh_hadamard::transform(window, p);
-  }
+  detail::walsh_hadamard::for_each_window(n, [&](Index first, Index p, int pass) {
+    detail::walsh_hadamard::flip_signs(x + first, p, seed, pass);
+    detail::walsh_hadamard::transform(x + first, p);
+  });
 }
 
 /// Undoes apply_hadamard: the transposed matrix, by the same passes in reverse order.
 template <class T>
 void apply_hadamard_inverse(T* x, Index n, std::uint64_t seed) noexcept {
-  const Index p = detail::walsh_hadamard::largest_power_of_two(n);
-  const int windows = p < n ? 2 : 1;
-  for (int pass = 2 * windows; pass-- > 0;) {
-    T* window = x + (pass % windows) * (n - p);
-    detail::walsh_hadamard::transform(window, p);
-    detail::walsh_hadamard::flip_signs(window, p, seed, pass);
-  }
+  detail::walsh_hadamard::for_each_window_reversed(n, [&](Index first, Index p, int pass) {
+    detail::walsh_hadamard::transform(x + first, p);
+    detail::walsh_hadamard::flip_signs(x + first, p, seed, pass);
+  });
 }
 
 }  // namespace qlr

@@ -14,6 +14,7 @@
 #include "qlr/kernel/panel.hpp"
 #include "qlr/kernel/quantized_input.hpp"
 #include "qlr/kernel/term_kernel.hpp"
+#include "qlr/kernel/transform_lanes.hpp"
 
 namespace qlr::kernel {
 
@@ -32,7 +33,7 @@ inline constexpr Index decoded_batch = 2 * panel_batch;
 ///   prepare<Isa>(layer, memory, b0, b1)      after x is there
 ///   project<Isa>(layer, memory, k0, k1)
 ///   multiply<Isa>(layer, memory, y, i0, i1)
-///   finish(layer, memory, y, b0, b1)
+///   finish<Isa>(layer, memory, y, b0, b1)
 template <class Layer, class Activations>
 struct LayerKernel;
 
@@ -91,6 +92,7 @@ struct LayerKernel<QplusLR<Q, L, R>, Activations> {
     compute_product<Isa>(out, i0, i1, add_product);
   }
 
+  template <class Isa>
   static void finish(const Layer&, Memory, float*, Index, Index) noexcept {}
 
  private:
@@ -157,7 +159,7 @@ struct LayerKernel<Transformed<Inner, In, Out>, Activations> {
   static void prepare(const Layer& layer, Memory memory, Index b0, Index b1) noexcept {
     const MatrixView<float> x = input(layer, memory);
     if (layer.cols() > 0)
-      for (Index b = b0; b < b1; ++b) layer.in().apply(x.row(b), scratch(layer, memory, b));
+      for (Index b = b0; b < b1; ++b) TransformLanes<Isa, In>::apply(layer.in(), x.row(b), scratch(layer, memory, b));
     InnerKernel::template prepare<Isa>(layer.layer(), memory, b0, b1);
   }
 
@@ -171,10 +173,12 @@ struct LayerKernel<Transformed<Inner, In, Out>, Activations> {
     InnerKernel::template multiply<Isa>(layer.layer(), memory, y, i0, i1);
   }
 
+  template <class Isa>
   static void finish(const Layer& layer, Memory memory, float* y, Index b0, Index b1) noexcept {
-    InnerKernel::finish(layer.layer(), memory, y, b0, b1);
+    InnerKernel::template finish<Isa>(layer.layer(), memory, y, b0, b1);
     if (layer.rows() > 0)
-      for (Index b = b0; b < b1; ++b) layer.out().apply_inverse(y + b * layer.rows(), scratch(layer, memory, b));
+      for (Index b = b0; b < b1; ++b)
+        TransformLanes<Isa, Out>::apply_inverse(layer.out(), y + b * layer.rows(), scratch(layer, memory, b));
   }
 
  private:
@@ -208,8 +212,9 @@ struct LayerKernel<Any<Layers...>, Activations> {
   static void multiply(const Layer& layer, Memory memory, float* y, Index i0, Index i1) noexcept {
     layer.visit([&](const auto& held) { kernel_of(held).template multiply<Isa>(held, memory, y, i0, i1); });
   }
+  template <class Isa>
   static void finish(const Layer& layer, Memory memory, float* y, Index b0, Index b1) noexcept {
-    layer.visit([&](const auto& held) { kernel_of(held).finish(held, memory, y, b0, b1); });
+    layer.visit([&](const auto& held) { kernel_of(held).template finish<Isa>(held, memory, y, b0, b1); });
   }
 
  private:

@@ -54,7 +54,8 @@ void multiply(const Layer& layer, Workspace workspace, float* y, Index i0, Index
 
 template <class Arch, class Activations, class Layer>
 void finish(const Layer& layer, float* y, Workspace workspace, Index b0, Index b1) noexcept {
-  LayerKernel<Layer, Activations>::finish(layer, detail::aligned(workspace), y, b0, b1);
+  LayerKernel<Layer, Activations>::template finish<typename IsaOf<Arch>::type>(layer, detail::aligned(workspace), y, b0,
+                                                                               b1);
 }
 
 }  // namespace qlr::kernel
