@@ -2,10 +2,12 @@
 
 #include <cmath>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/core/eigen.hpp"
 #include "qlr/core/expect.hpp"
 
 namespace qlr {
+inline namespace QLR_ARCH {
 
 /// What damping by a fraction of the mean diagonal adds to the diagonal of H (n,n): fraction tr(H) / n.
 ///
@@ -27,4 +29,5 @@ inline Matrix damped(Matrix h, double fraction) {
   return h;
 }
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

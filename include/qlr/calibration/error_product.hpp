@@ -2,10 +2,12 @@
 
 #include <algorithm>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/core/eigen.hpp"
 #include "qlr/core/parallel.hpp"
 
 namespace qlr {
+inline namespace QLR_ARCH {
 
 /// Products with H, in which each row is contiguous: a code that changes, changes one row.
 using RowMajorMatrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
@@ -39,4 +41,5 @@ inline void add_factors_product(RowMajorMatrix& product, double factor, const Ma
   });
 }
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

@@ -7,12 +7,14 @@
 #include <utility>
 #include <vector>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/core/eigen.hpp"
 #include "qlr/core/expect.hpp"
 #include "qlr/core/parallel.hpp"
 #include "qlr/core/view.hpp"
 
 namespace qlr {
+inline namespace QLR_ARCH {
 
 /// The second moment of a layer's inputs, H = X^T X / tokens (n,n), gathered from batches of rows of X (tokens,n).
 ///
@@ -129,4 +131,5 @@ inline Hessian merged(std::vector<Hessian> parts) {
   return std::move(parts.front());
 }
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

@@ -4,11 +4,13 @@
 #include <cmath>
 #include <limits>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/core/eigen.hpp"
 #include "qlr/core/expect.hpp"
 #include "qlr/core/parallel.hpp"
 
 namespace qlr {
+inline namespace QLR_ARCH {
 
 /// What an error E (m,n) of the weight does to the outputs on average: tr(E H E^T) = mean of ||E x||^2, H (n,n).
 ///
@@ -64,4 +66,5 @@ inline double relative_frobenius_error(const Matrix& w, const Matrix& what) {
   return relative_error((w - what).squaredNorm(), w.squaredNorm());
 }
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

@@ -3,10 +3,12 @@
 #include <utility>
 
 #include "qlr/calibration/damping.hpp"
+#include "qlr/core/arch.hpp"
 #include "qlr/core/eigen.hpp"
 #include "qlr/core/expect.hpp"
 
 namespace qlr {
+inline namespace QLR_ARCH {
 
 /// How far the second moment of a few tokens is drawn to what would be expected of more:
 ///   (1 - diagonal) H + diagonal diag(H) + damping tr(H) / n I.
@@ -27,4 +29,5 @@ inline Matrix shrunk(Matrix h, const Shrinkage& shrinkage) {
   return damped(std::move(h), shrinkage.damping);
 }
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

@@ -6,11 +6,13 @@
 #include <utility>
 #include <vector>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/core/eigen.hpp"
 #include "qlr/core/expect.hpp"
 #include "qlr/core/parallel.hpp"
 
 namespace qlr {
+inline namespace QLR_ARCH {
 
 /// A symmetric positive definite H (n,n) in the form that rounding with feedback needs:
 ///
@@ -146,4 +148,5 @@ inline SymmetricFactor pivoted_symmetric_factor(Matrix h, int threads = 1) {
   return detail::from_lower(std::move(h), std::move(columns));
 }
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

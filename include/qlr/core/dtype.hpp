@@ -5,9 +5,11 @@
 #include <optional>
 #include <string_view>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/core/half.hpp"
 
 namespace qlr {
+inline namespace QLR_ARCH {
 
 /// The element type of a stored tensor, spelled as safetensors spells it.
 enum class Dtype : std::uint8_t { F64, F32, F16, BF16, I64, I32, I16, I8, U64, U32, U16, U8, BOOL };
@@ -78,4 +80,5 @@ constexpr std::optional<Dtype> parse_dtype(std::string_view text) noexcept {
 template <class T>
 inline constexpr Dtype dtype_of = detail::DtypeOf<T>::value;
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

@@ -2,10 +2,12 @@
 
 #include <Eigen/Core>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/core/view.hpp"
 
 /// The one bridge between the library's views and Eigen; compress side only.
 namespace qlr {
+inline namespace QLR_ARCH {
 
 using Matrix = Eigen::MatrixXd;  // column-major: rounding and factorization walk columns
 using Vector = Eigen::VectorXd;
@@ -28,4 +30,5 @@ Matrix to_matrix(MatrixView<T> view) {
   return as_eigen(view).template cast<double>();
 }
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

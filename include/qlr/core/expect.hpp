@@ -4,10 +4,12 @@
 #include <sstream>
 #include <stdexcept>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/core/eigen.hpp"
 
 /// Checks of what callers of the compress side pass in.
 namespace qlr {
+inline namespace QLR_ARCH {
 
 /// Throws std::invalid_argument with the parts of a sentence "expected ..., got ..." put together.
 template <class... Parts>
@@ -36,4 +38,5 @@ inline void expect_threads(int threads) {
   if (threads < 1) refuse("expected at least one thread, got ", threads);
 }
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

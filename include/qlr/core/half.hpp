@@ -3,7 +3,10 @@
 #include <cstdint>
 #include <cstring>
 
+#include "qlr/core/arch.hpp"
+
 namespace qlr {
+inline namespace QLR_ARCH {
 
 /// IEEE 754 binary16 in memory.
 struct Half {
@@ -62,4 +65,5 @@ inline Bfloat to_bfloat(float value) noexcept {
   return {std::uint16_t((bits + 0x7fffu + (bits >> 16 & 1u)) >> 16)};
 }
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

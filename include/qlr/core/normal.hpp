@@ -2,7 +2,10 @@
 
 #include <cstddef>
 
+#include "qlr/core/arch.hpp"
+
 namespace qlr {
+inline namespace QLR_ARCH {
 
 namespace detail {
 
@@ -78,4 +81,5 @@ constexpr double normal_quantile(double p) noexcept {
   return q < 0 ? -tail : tail;
 }
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

@@ -7,9 +7,11 @@
 #include <thread>
 #include <vector>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/core/index.hpp"
 
 namespace qlr {
+inline namespace QLR_ARCH {
 
 /// Calls body(i) for every i in [0, count) on `threads` threads, the caller's included (compress side only).
 /// Which thread runs which i is not fixed: results are the same for any number of threads when body(i) depends on i
@@ -42,4 +44,5 @@ void parallel_for(int threads, Index count, Body&& body) {
   if (failure) std::rethrow_exception(failure);
 }
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

@@ -2,7 +2,10 @@
 
 #include <cstdint>
 
+#include "qlr/core/arch.hpp"
+
 namespace qlr {
+inline namespace QLR_ARCH {
 
 /// A well-mixed 64-bit word from a counter (splitmix64's finalizer, Steele, Lea and Flood 2014).
 constexpr std::uint64_t mix64(std::uint64_t z) noexcept {
@@ -57,4 +60,5 @@ class Random {
   std::uint64_t state_[4];
 };
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/core/assert.hpp"
 
 #if defined(__cpp_exceptions)
@@ -11,6 +12,7 @@
 #endif
 
 namespace qlr {
+inline namespace QLR_ARCH {
 
 /// Why something was refused: one sentence that says what was expected and what came.
 struct Error {
@@ -74,4 +76,5 @@ inline void value_or_throw(const Status& status) {
 }
 #endif
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

@@ -1,9 +1,11 @@
 #pragma once
 
+#include "qlr/core/arch.hpp"
 #include "qlr/core/assert.hpp"
 #include "qlr/core/index.hpp"
 
 namespace qlr {
+inline namespace QLR_ARCH {
 
 /// A row of elements in somebody else's memory: std::span's part that the run side needs before C++20.
 template <class T>
@@ -26,4 +28,5 @@ class Span {
   Index size_ = 0;
 };
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

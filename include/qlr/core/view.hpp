@@ -1,8 +1,10 @@
 #pragma once
 
+#include "qlr/core/arch.hpp"
 #include "qlr/core/index.hpp"
 
 namespace qlr {
+inline namespace QLR_ARCH {
 
 /// A row-major matrix in somebody else's memory: element (i,j) is data[i * stride + j].
 template <class T>
@@ -21,4 +23,5 @@ struct MatrixView {
   T* row(Index i) const noexcept { return data + i * stride; }
 };
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

@@ -17,6 +17,7 @@
 #include "qlr/calibration/proxy_loss.hpp"
 #include "qlr/calibration/shrinkage.hpp"
 #include "qlr/calibration/symmetric_factor.hpp"
+#include "qlr/core/arch.hpp"
 #include "qlr/core/eigen.hpp"
 #include "qlr/core/expect.hpp"
 #include "qlr/core/random.hpp"
@@ -34,6 +35,7 @@
 #include "qlr/transform/fold.hpp"
 
 namespace qlr {
+inline namespace QLR_ARCH {
 
 struct BudgetOptions {
   double bits = 2.5;  ///< a weight, all that is stored
@@ -387,4 +389,5 @@ Decomposition<Layer> decompose_to_bits(const Matrix& w, std::vector<Hessian> fol
   return {std::move(layer), std::move(report)};
 }
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

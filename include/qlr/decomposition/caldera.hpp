@@ -12,6 +12,7 @@
 #include "qlr/calibration/error_product.hpp"
 #include "qlr/calibration/proxy_loss.hpp"
 #include "qlr/calibration/symmetric_factor.hpp"
+#include "qlr/core/arch.hpp"
 #include "qlr/core/eigen.hpp"
 #include "qlr/core/expect.hpp"
 #include "qlr/decomposition/report.hpp"
@@ -26,6 +27,7 @@
 #include "qlr/rounding/refit_scales.hpp"
 
 namespace qlr {
+inline namespace QLR_ARCH {
 
 /// A step for Q: chooses codes (and scales) for `target` (m,n) = W - L R in the metric H (n,n). `q` is what the codes
 /// decode to: empty at first, and replaced.
@@ -356,4 +358,5 @@ inline void caldera(const CalderaProblem& problem, const CalderaOptions& options
   problem.r.restore(r_state);
 }
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

@@ -9,6 +9,7 @@
 
 #include "qlr/calibration/hessian.hpp"
 #include "qlr/calibration/proxy_loss.hpp"
+#include "qlr/core/arch.hpp"
 #include "qlr/core/eigen.hpp"
 #include "qlr/core/expect.hpp"
 #include "qlr/decomposition/caldera.hpp"
@@ -22,6 +23,7 @@
 #include "qlr/transform/fold.hpp"
 
 namespace qlr {
+inline namespace QLR_ARCH {
 
 /// A compressed layer with memory of its own, and what was reached.
 template <class Layer>
@@ -135,4 +137,5 @@ Decomposition<Layer> decompose(const Matrix& w, Hessian hessian, const Decompose
   return {std::move(layer), std::move(report)};
 }
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

@@ -12,12 +12,14 @@
 #include "qlr/calibration/proxy_loss.hpp"
 #include "qlr/calibration/shrinkage.hpp"
 #include "qlr/calibration/symmetric_factor.hpp"
+#include "qlr/core/arch.hpp"
 #include "qlr/core/eigen.hpp"
 #include "qlr/core/expect.hpp"
 #include "qlr/core/view.hpp"
 #include "qlr/rounding/rates.hpp"
 
 namespace qlr {
+inline namespace QLR_ARCH {
 
 /// Two Hessians of alternate blocks of 50 rows of the inputs (tokens,n), so that each can be held against the other;
 /// one of all rows, if there are no more than 50.
@@ -122,4 +124,5 @@ inline HeldOutChoice choose_shrinkage(const HeldOutTrial& trial) {
   return {{0.5 * of_half.diagonal, 0.5 * of_half.damping}, loss_of(best)};
 }
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

@@ -7,8 +7,10 @@
 #include <vector>
 
 #include "qlr/calibration/shrinkage.hpp"
+#include "qlr/core/arch.hpp"
 
 namespace qlr {
+inline namespace QLR_ARCH {
 
 /// A half step of an alternation and the relative proxy loss after it.
 struct ReportedStep {
@@ -70,4 +72,5 @@ class StageClock {
   std::vector<ReportedStage>& stages_;
 };
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/core/eigen.hpp"
 #include "qlr/core/expect.hpp"
 #include "qlr/decomposition/caldera.hpp"
@@ -17,6 +18,7 @@
 /// Other beginnings of CALDERA's alternation than start_with_anchors, for CalderaOptions::start: Q is then rounded on
 /// what these factors leave of W.
 namespace qlr {
+inline namespace QLR_ARCH {
 
 namespace detail {
 
@@ -85,4 +87,5 @@ inline CalderaStart start_from(Matrix l, Matrix r) {
   };
 }
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

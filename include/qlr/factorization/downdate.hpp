@@ -3,9 +3,11 @@
 #include <Eigen/Cholesky>
 
 #include "qlr/calibration/damping.hpp"
+#include "qlr/core/arch.hpp"
 #include "qlr/core/eigen.hpp"
 
 namespace qlr {
+inline namespace QLR_ARCH {
 
 /// The metric that is left for Q when an L fitted afterwards to the rows of R (r,n) takes up what it can:
 ///   H - (1 - D) H R^T (R H R^T)^(-1) R H,
@@ -23,4 +25,5 @@ inline Matrix downdated(const Matrix& h, const Matrix& r, double distortion) {
   return result;
 }
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

@@ -7,6 +7,7 @@
 #include "qlr/calibration/damping.hpp"
 #include "qlr/calibration/proxy_loss.hpp"
 #include "qlr/calibration/symmetric_factor.hpp"
+#include "qlr/core/arch.hpp"
 #include "qlr/core/eigen.hpp"
 #include "qlr/core/random.hpp"
 #include "qlr/factorization/regression.hpp"
@@ -16,6 +17,7 @@
 
 /// Low-precision low-rank factorization: A ~= L R with both factors rounded.
 namespace qlr {
+inline namespace QLR_ARCH {
 
 /// Where the alternation begins: with the best factors in full precision, exactly or nearly so in a fraction of the
 /// time, or with a random sketch of A's columns (LPLR, arXiv 2310.11028, algorithm 1), which needs one product with A
@@ -134,4 +136,5 @@ inline LowRank lplr(Codec& l_codec, Codec& r_codec, const Matrix& a, const Diago
       [&](const Matrix& error) { return proxy_loss(error, h); });
 }
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

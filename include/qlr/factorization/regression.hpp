@@ -5,11 +5,13 @@
 #include <cmath>
 #include <limits>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/core/eigen.hpp"
 #include "qlr/core/expect.hpp"
 #include "qlr/factorization/subspace.hpp"
 
 namespace qlr {
+inline namespace QLR_ARCH {
 
 /// The best L R in the metric of H, and what each of its directions is worth.
 struct Regression {
@@ -132,4 +134,5 @@ inline Matrix refit_right(const Matrix& a, const Matrix& l) {
   return detail::solve_right(a.transpose() * l, l.transpose() * l).transpose();
 }
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

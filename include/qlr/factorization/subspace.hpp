@@ -7,11 +7,13 @@
 #include <cstdint>
 #include <utility>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/core/eigen.hpp"
 #include "qlr/core/expect.hpp"
 #include "qlr/core/random.hpp"
 
 namespace qlr {
+inline namespace QLR_ARCH {
 
 /// How a leading subspace is searched for.
 struct SubspaceOptions {
@@ -87,4 +89,5 @@ Matrix leading_eigenvectors(Index n, Index rank, const SubspaceOptions& options,
   return vectors;
 }
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

@@ -3,11 +3,13 @@
 #include <Eigen/SVD>
 #include <algorithm>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/core/eigen.hpp"
 #include "qlr/core/expect.hpp"
 #include "qlr/factorization/subspace.hpp"
 
 namespace qlr {
+inline namespace QLR_ARCH {
 
 /// The leading part of a singular value decomposition: A ~= U diag(s) V^T, s falling and not negative.
 struct Svd {
@@ -74,4 +76,5 @@ Svd randomized_svd(const Eigen::MatrixBase<Derived>& matrix, Index rank, const S
   return result;
 }
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

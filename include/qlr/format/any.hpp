@@ -6,6 +6,7 @@
 #include <utility>
 #include <variant>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/core/view.hpp"
 #include "qlr/format/description.hpp"
 #include "qlr/format/grouping.hpp"
@@ -13,6 +14,7 @@
 #include "qlr/format/rule.hpp"
 
 namespace qlr {
+inline namespace QLR_ARCH {
 
 namespace detail {
 
@@ -146,4 +148,5 @@ class Any : public LayerOperations<Any<Types...>> {
 template <class... Layers>
 using AnyLayer = Any<Layers...>;
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

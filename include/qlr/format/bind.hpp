@@ -6,10 +6,12 @@
 #include <string_view>
 #include <vector>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/core/result.hpp"
 #include "qlr/format/layer.hpp"
 
 namespace qlr {
+inline namespace QLR_ARCH {
 
 /// The tensor that holds a layer's extents: unsigned 32-bit, rows and columns first.
 inline constexpr const char* extents_name = "extents";
@@ -120,4 +122,5 @@ Result<Layer> bind(const std::vector<BoundTensor>& tensors) {
   return qlr::bind<Layer>(tensors, Layer().type_name());
 }
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

@@ -10,6 +10,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/core/index.hpp"
 #include "qlr/core/result.hpp"
 #include "qlr/core/view.hpp"
@@ -20,6 +21,7 @@
 #include "qlr/format/tensor.hpp"
 
 namespace qlr {
+inline namespace QLR_ARCH {
 
 namespace detail {
 
@@ -190,4 +192,5 @@ class Columns {
   Index cols_ = 0;
 };
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

@@ -6,10 +6,12 @@
 #include <string_view>
 #include <vector>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/core/index.hpp"
 #include "qlr/core/result.hpp"
 
 namespace qlr {
+inline namespace QLR_ARCH {
 
 /// The largest row or column count or rank that a layer may state: products of two never overflow an Index.
 inline constexpr Index largest_extent = Index(1) << 28;
@@ -62,4 +64,5 @@ inline std::vector<std::string_view> template_arguments(std::string_view name) {
 /// The name before its arguments: "QplusLR<A,B>" gives "QplusLR".
 inline std::string_view template_name(std::string_view name) { return name.substr(0, name.find('<')); }
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

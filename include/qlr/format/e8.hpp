@@ -5,9 +5,11 @@
 #include <cstdint>
 #include <string>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/format/rule.hpp"
 
 namespace qlr {
+inline namespace QLR_ARCH {
 
 namespace detail {
 
@@ -193,4 +195,5 @@ struct E8 {
   static std::string name() { return "E8<" + std::to_string(Bits) + ">"; }
 };
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/core/half.hpp"
 #include "qlr/core/index.hpp"
 #include "qlr/core/normal.hpp"
@@ -24,6 +25,7 @@
 ///                        defined for every code
 /// Scalar grids inherit all of it but name() and value(code) from ScalarGrid.
 namespace qlr {
+inline namespace QLR_ARCH {
 
 /// Rows whose codes look back on one another: a matrix's rows fall into cycles of at most 256, whole kernel blocks, the
 /// last as long as what is left; above the first row of a cycle is its last.
@@ -128,4 +130,5 @@ struct FloatGrid : ScalarGrid<FloatGrid, 32> {
   static std::string name() { return "Float"; }
 };
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <string>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/core/index.hpp"
 #include "qlr/format/rule.hpp"
 
 namespace qlr {
+inline namespace QLR_ARCH {
 
 /// As a group's extent: the whole axis. As a rank: known at run time only (Dynamic).
 inline constexpr Index All = -1;
@@ -45,4 +47,5 @@ constexpr Index group_count(Index extent, Index length) noexcept {
   return ceil_divide(length, group_extent(extent, length));
 }
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

@@ -9,12 +9,14 @@
 #include <utility>
 #include <vector>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/core/index.hpp"
 #include "qlr/core/result.hpp"
 #include "qlr/format/description.hpp"
 #include "qlr/format/tensor.hpp"
 
 namespace qlr {
+inline namespace QLR_ARCH {
 
 /// The caller's memory for one product: layer.workspace_bytes(batch) bytes, at any address, and the rows of x.
 struct Workspace {
@@ -188,4 +190,5 @@ double LayerOperations<Derived>::bits_per_weight() const {
   return weights == 0 ? 0 : 8.0 * double(stored_bytes(derived())) / weights;
 }
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

@@ -3,10 +3,12 @@
 #include <string>
 #include <string_view>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/format/quantized.hpp"
 #include "qlr/format/rule.hpp"
 
 namespace qlr {
+inline namespace QLR_ARCH {
 
 namespace detail {
 
@@ -100,4 +102,5 @@ class NoLR {
   Index cols_ = 0;
 };
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

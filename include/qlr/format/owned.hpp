@@ -9,12 +9,14 @@
 #include <string_view>
 #include <utility>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/core/assert.hpp"
 #include "qlr/core/index.hpp"
 #include "qlr/core/result.hpp"
 #include "qlr/format/layer.hpp"
 
 namespace qlr {
+inline namespace QLR_ARCH {
 
 /// Memory aligned to 64 bytes and zeroed.
 class Arena {
@@ -115,4 +117,5 @@ T* writable(const T* data) noexcept {
   return const_cast<T*>(data);
 }
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

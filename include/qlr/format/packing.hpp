@@ -4,10 +4,12 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/core/assert.hpp"
 #include "qlr/core/index.hpp"
 
 namespace qlr {
+inline namespace QLR_ARCH {
 
 /// Rows that are interleaved in a code tensor, and so the rows a kernel sums at once: 64 are 4 zmm, 8 ymm or 16 xmm
 /// registers of 32-bit lanes. A part of the stored form: another number is another layout version.
@@ -230,4 +232,5 @@ static_assert(Packing<2>::pieces(0, 26) == 3 && Packing<2>::piece(0, 1, 26).byte
 static_assert(Packing<2>::bit(0, 4, 5) == 10 && Packing<2>::bit(0, 2, 5) == 12 && Packing<2>::bit(0, 1, 3) == 6 &&
               Packing<16>::bit(0, 4, 1) == 16);
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <type_traits>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/core/view.hpp"
 #include "qlr/format/description.hpp"
 #include "qlr/format/layer.hpp"
@@ -12,6 +13,7 @@
 #include "qlr/format/rule.hpp"
 
 namespace qlr {
+inline namespace QLR_ARCH {
 
 /// In the place of Q: a matrix term of zeros that stores nothing.
 class NoQ {
@@ -167,4 +169,5 @@ class QplusLR : public LayerOperations<QplusLR<Q_, L_, R_>> {
   Index rank_ = 0;
 };
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <type_traits>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/core/index.hpp"
 #include "qlr/core/result.hpp"
 #include "qlr/core/view.hpp"
@@ -18,6 +19,7 @@
 #include "qlr/format/tensor.hpp"
 
 namespace qlr {
+inline namespace QLR_ARCH {
 
 template <class Grid, class Grouping, class Scale>
 class QuantizedScales;
@@ -216,4 +218,5 @@ using DenseFp16 = Quantized<HalfGrid, PerTensor, NoScale>;
 using DenseBf16 = Quantized<BfloatGrid, PerTensor, NoScale>;
 using DenseFloat = Quantized<FloatGrid, PerTensor, NoScale>;
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

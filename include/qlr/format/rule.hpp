@@ -2,11 +2,14 @@
 
 #include <type_traits>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/core/index.hpp"
 
 /// One struct for each rule that a combination of template arguments has to obey. The values stand in the struct's
 /// arguments, so that a compiler's message names the rule and the values together; the sentence is at the assertion.
-namespace qlr::rule {
+namespace qlr {
+inline namespace QLR_ARCH {
+namespace rule {
 
 template <int Bits, int Least, int Most>
 struct BitsInRange {
@@ -86,4 +89,6 @@ struct OutputTransformIsOrthogonal {
   static constexpr bool value = OutIsOrthogonal;
 };
 
-}  // namespace qlr::rule
+}  // namespace rule
+}  // namespace QLR_ARCH
+}  // namespace qlr

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/core/half.hpp"
 #include "qlr/core/index.hpp"
 #include "qlr/core/result.hpp"
@@ -21,6 +22,7 @@
 /// group), with check(), which looks at what is stored and says what is wrong with it. Here are scales of one element
 /// each; a Quantized over the scales is a scale, too (quantized.hpp).
 namespace qlr {
+inline namespace QLR_ARCH {
 
 /// Where the scales of (row groups, column groups) lie among each other: in blocks of block_rows row groups, the last
 /// as tall as those left, as a kernel reads them beside the codes. Block follows block; inside a block column group
@@ -229,4 +231,5 @@ struct NoScale {
   static std::string name() { return "NoScale"; }
 };
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

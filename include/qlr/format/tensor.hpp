@@ -4,10 +4,12 @@
 #include <string>
 #include <utility>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/core/dtype.hpp"
 #include "qlr/core/index.hpp"
 
 namespace qlr {
+inline namespace QLR_ARCH {
 
 /// What a stored tensor is called and what it looks like; one or two dimensions.
 struct TensorInfo {
@@ -42,4 +44,5 @@ TensorInfo matrix_info(std::string name, Index rows, Index cols) {
 /// Describes a tensor of packed codes.
 inline TensorInfo code_info(std::string name, Index bytes) { return {std::move(name), Dtype::U8, {bytes, 0}, 1, true}; }
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

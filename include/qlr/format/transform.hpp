@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/core/index.hpp"
 #include "qlr/core/result.hpp"
 #include "qlr/format/description.hpp"
@@ -22,6 +23,7 @@
 /// `is_orthogonal` says that the two in the middle agree, and so the two at the ends.
 /// is_identity() says that nothing changes; check() looks at what is stored and says what is wrong with it.
 namespace qlr {
+inline namespace QLR_ARCH {
 
 /// T x = x.
 class Identity {
@@ -287,4 +289,5 @@ class Compose {
   Second second_;
 };
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/core/view.hpp"
 #include "qlr/format/description.hpp"
 #include "qlr/format/layer.hpp"
@@ -11,6 +12,7 @@
 #include "qlr/format/transform.hpp"
 
 namespace qlr {
+inline namespace QLR_ARCH {
 
 /// A layer in other coordinates: What = Out^(-1) (Q + L R) In, with In a transform of the n inputs and Out an
 /// orthogonal one of the m outputs. A view.
@@ -105,4 +107,5 @@ class Transformed : public LayerOperations<Transformed<Layer_, In_, Out_>> {
   Out out_;
 };
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

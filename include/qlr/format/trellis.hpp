@@ -5,10 +5,12 @@
 #include <cstdint>
 #include <string>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/core/index.hpp"
 #include "qlr/format/rule.hpp"
 
 namespace qlr {
+inline namespace QLR_ARCH {
 
 /// What all trellis codes share: four levels, computed from a window of 16 bits.
 struct TrellisWindow {
@@ -82,4 +84,5 @@ struct TrellisStep {
 template <int Bits>
 using Trellis = TrellisStep<(Bits <= 2 ? 4 : 2) * Bits, Bits <= 2 ? 4 : 2>;
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

@@ -2,10 +2,12 @@
 
 #include <cstdint>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/core/index.hpp"
 #include "qlr/core/random.hpp"
 
 namespace qlr {
+inline namespace QLR_ARCH {
 
 namespace detail::walsh_hadamard {
 
@@ -147,4 +149,5 @@ void apply_hadamard_inverse(T* x, Index n, std::uint64_t seed) noexcept {
   });
 }
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

@@ -8,9 +8,11 @@
 #include <string_view>
 #include <utility>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/io/text_cursor.hpp"
 
 namespace qlr {
+inline namespace QLR_ARCH {
 
 /// Bytes of the well-formed UTF-8 sequence at the front (Unicode 15, table 3-7); 0 when there is none.
 /// @pre !text.empty()
@@ -201,4 +203,5 @@ inline bool JsonReader::integer(std::uint64_t& value) {
   return !(at('.') || at('e') || at('E')) || fail_here("an integer without fraction or exponent");
 }
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

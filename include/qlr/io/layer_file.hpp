@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/core/result.hpp"
 #include "qlr/format/bind.hpp"
 #include "qlr/format/layer.hpp"
@@ -18,6 +19,7 @@
 /// A compressed layer as a safetensors file: what lies on disk is what the kernels read. docs/formats.md has it byte by
 /// byte.
 namespace qlr {
+inline namespace QLR_ARCH {
 
 /// Version 1 of the stored form; readable for ever.
 inline constexpr std::string_view layer_format = "qlr";
@@ -137,4 +139,5 @@ class Mapped {
   Layer layer_;
 };
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

@@ -4,11 +4,14 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "qlr/core/arch.hpp"
+
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "qlr maps little-endian files into memory as they are, and so needs a little-endian machine"
 #endif
 
 namespace qlr {
+inline namespace QLR_ARCH {
 
 /// The unsigned integer whose bytes, lowest first, begin at `bytes`. @pre sizeof(T) bytes are readable
 template <class T>
@@ -26,4 +29,5 @@ void store_little_endian(T value, std::byte* bytes) noexcept {
   for (std::size_t i = 0; i < sizeof(T); ++i) bytes[i] = std::byte(std::uint64_t(value) >> 8 * i & 0xffu);
 }
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/core/result.hpp"
 #include "qlr/io/system.hpp"
 
@@ -17,6 +18,7 @@
 #endif
 
 namespace qlr {
+inline namespace QLR_ARCH {
 
 /// A file's bytes as read-only memory, which the system reads in when they are touched.
 /// The file must not be shortened while it is mapped: touching a byte that is gone ends the process.
@@ -105,4 +107,5 @@ inline MappedFile::~MappedFile() {
 
 #endif
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

@@ -8,6 +8,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/core/dtype.hpp"
 #include "qlr/core/half.hpp"
 #include "qlr/core/result.hpp"
@@ -18,6 +19,7 @@
 #include "qlr/io/shape.hpp"
 
 namespace qlr {
+inline namespace QLR_ARCH {
 
 /// A matrix read from an .npy file, (rows,cols) and row-major; an array of one dimension is a matrix of one row.
 template <class T>
@@ -142,4 +144,5 @@ Status write_npy(const std::string& path, MatrixView<T> matrix, NpyOrder order =
   return file->commit();
 }
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <utility>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/core/assert.hpp"
 #include "qlr/core/dtype.hpp"
 #include "qlr/core/index.hpp"
@@ -18,6 +19,7 @@
 #include "qlr/io/text_cursor.hpp"
 
 namespace qlr {
+inline namespace QLR_ARCH {
 
 /// What the header of an .npy file says (NumPy enhancement proposal 1).
 struct NpyHeader {
@@ -172,4 +174,5 @@ inline std::string npy_header(Dtype dtype, Index rows, Index cols, bool fortran_
   return bytes + '\n';
 }
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/core/result.hpp"
 #include "qlr/io/system.hpp"
 
@@ -19,6 +20,7 @@
 #endif
 
 namespace qlr {
+inline namespace QLR_ARCH {
 
 /// Writes a file whole or not at all: bytes go to a temporary file in the target's directory, which takes the target's
 /// name on commit(). Without commit, or after any error, that file is removed and what was at the target stays.
@@ -178,4 +180,5 @@ inline void OutputFile::remove(const std::string& path) noexcept { std::remove(p
 
 #endif
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/core/dtype.hpp"
 #include "qlr/core/result.hpp"
 #include "qlr/core/span.hpp"
@@ -22,6 +23,7 @@
 /// The safetensors format (github.com/huggingface/safetensors): the length of a header as 64 bits, little-endian; the
 /// header, a JSON object that gives each tensor's dtype, shape and bytes; the tensors' bytes, row-major, without gaps.
 namespace qlr {
+inline namespace QLR_ARCH {
 
 /// What a tensor in a safetensors file is called and what it looks like.
 struct TensorHeader {
@@ -228,4 +230,5 @@ inline Status Safetensors::check_layout() const {
   return {};
 }
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

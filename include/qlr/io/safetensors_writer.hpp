@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/core/dtype.hpp"
 #include "qlr/core/result.hpp"
 #include "qlr/io/json.hpp"
@@ -20,6 +21,7 @@
 #include "qlr/io/shape.hpp"
 
 namespace qlr {
+inline namespace QLR_ARCH {
 
 /// Writes a safetensors file tensor by tensor, in bounded memory; an OutputFile, so whole or not at all. The data
 /// begins at a multiple of 64 bytes.
@@ -142,4 +144,5 @@ inline Status SafetensorsWriter::commit() {
   return file_.commit();
 }
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

@@ -6,10 +6,12 @@
 #include <string>
 #include <vector>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/core/dtype.hpp"
 #include "qlr/core/index.hpp"
 
 namespace qlr {
+inline namespace QLR_ARCH {
 
 /// The lengths of a tensor's dimensions, outermost first; none for a scalar.
 using Shape = std::vector<Index>;
@@ -39,4 +41,5 @@ inline std::optional<Index> tensor_bytes(Dtype dtype, const Shape& shape) noexce
   return empty ? 0 : bytes;
 }
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

@@ -4,6 +4,7 @@
 #include <string>
 #include <system_error>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/core/result.hpp"
 
 #if defined(_WIN32)
@@ -17,7 +18,9 @@
 #endif
 
 /// What the file headers ask of the operating system. Paths are UTF-8 everywhere.
-namespace qlr::detail {
+namespace qlr {
+inline namespace QLR_ARCH {
+namespace detail {
 
 /// The error that the last failed call of the C library left in errno.
 inline std::error_code c_library_error() noexcept { return {errno, std::generic_category()}; }
@@ -41,4 +44,6 @@ inline std::wstring wide_path(const std::string& path) {
 }
 #endif
 
-}  // namespace qlr::detail
+}  // namespace detail
+}  // namespace QLR_ARCH
+}  // namespace qlr

@@ -7,9 +7,11 @@
 #include <string_view>
 #include <utility>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/core/result.hpp"
 
 namespace qlr {
+inline namespace QLR_ARCH {
 
 /// A place in a text that is read from front to back, and the first error met there. Every read returns false once
 /// there was an error, so that reads chain with &&.
@@ -89,4 +91,5 @@ class TextCursor {
   std::optional<Error> error_;
 };
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

@@ -1,8 +1,10 @@
 #pragma once
 
+#include "qlr/core/arch.hpp"
 #include "qlr/format/layer.hpp"
 
 namespace qlr {
+inline namespace QLR_ARCH {
 
 /// x and t as they are: products are exact but for rounding in single precision.
 struct FloatActivations {};
@@ -12,4 +14,5 @@ struct FloatActivations {};
 /// 0.5 % with rotated inputs, up to 0.75 % with others.
 struct Int8Activations {};
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

@@ -4,11 +4,14 @@
 #include <array>
 #include <cstdint>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/core/index.hpp"
 #include "qlr/format/packing.hpp"
 #include "qlr/kernel/isa/lanes.hpp"
 
-namespace qlr::kernel {
+namespace qlr {
+inline namespace QLR_ARCH {
+namespace kernel {
 
 /// The codes of neighbouring rows of one block, a row in each lane. Lanes beyond the block's last row hold codes of
 /// other tiles, or padding.
@@ -197,4 +200,6 @@ class CodeLanes {
   Index tiles_in_words_ = 0;
 };
 
-}  // namespace qlr::kernel
+}  // namespace kernel
+}  // namespace QLR_ARCH
+}  // namespace qlr

@@ -3,12 +3,15 @@
 #include <array>
 #include <cstddef>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/core/assert.hpp"
 #include "qlr/format/columns.hpp"
 #include "qlr/kernel/integer_kernel.hpp"
 #include "qlr/kernel/term_kernel.hpp"
 
-namespace qlr::kernel {
+namespace qlr {
+inline namespace QLR_ARCH {
+namespace kernel {
 
 namespace detail {
 
@@ -108,4 +111,6 @@ struct TermKernel<Columns<Qs...>, FloatActivations> : detail::ColumnsKernel<Floa
 template <class... Qs>
 struct TermKernel<Columns<Qs...>, Int8Activations> : detail::ColumnsKernel<Int8Activations, Qs...> {};
 
-}  // namespace qlr::kernel
+}  // namespace kernel
+}  // namespace QLR_ARCH
+}  // namespace qlr

@@ -5,13 +5,16 @@
 #include <cstddef>
 #include <type_traits>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/format/grid.hpp"
 #include "qlr/format/packing.hpp"
 #include "qlr/kernel/code_lanes.hpp"
 #include "qlr/kernel/grid_lanes.hpp"
 #include "qlr/kernel/panel.hpp"
 
-namespace qlr::kernel {
+namespace qlr {
+inline namespace QLR_ARCH {
+namespace kernel {
 
 /// Where each of the vectors x that are multiplied at a time begins.
 template <int Batch>
@@ -116,4 +119,6 @@ class DecodeLanes<Isa, Term, std::enable_if_t<is_scalar_grid<typename Term::Grid
   GridLanes<Isa, typename Term::Grid> grid_;
 };
 
-}  // namespace qlr::kernel
+}  // namespace kernel
+}  // namespace QLR_ARCH
+}  // namespace qlr

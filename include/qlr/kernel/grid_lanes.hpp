@@ -3,13 +3,16 @@
 #include <array>
 #include <cstdint>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/format/grid.hpp"
 #include "qlr/kernel/isa/half_lanes.hpp"
 #include "qlr/kernel/isa/lanes.hpp"
 #include "qlr/kernel/isa/lookup.hpp"
 
 /// Decoding the codes of a scalar grid, one row in each lane.
-namespace qlr::kernel {
+namespace qlr {
+inline namespace QLR_ARCH {
+namespace kernel {
 
 namespace detail {
 
@@ -107,4 +110,6 @@ class GridLanes<Isa, FloatGrid> {
   Floats<Isa> operator()(const Words<Isa>& words) const noexcept { return reinterpret<Floats<Isa>>(words); }
 };
 
-}  // namespace qlr::kernel
+}  // namespace kernel
+}  // namespace QLR_ARCH
+}  // namespace qlr

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/format/e8.hpp"
 #include "qlr/kernel/code_lanes.hpp"
 #include "qlr/kernel/integer_grid.hpp"
@@ -14,7 +15,9 @@
 #include "qlr/kernel/isa/dot.hpp"
 #include "qlr/kernel/isa/octet_tables.hpp"
 
-namespace qlr::kernel {
+namespace qlr {
+inline namespace QLR_ARCH {
+namespace kernel {
 
 template <class Grid>
 inline constexpr bool is_e8 = false;
@@ -248,4 +251,6 @@ class IntegerLanes<Isa, Term, std::enable_if_t<is_e8<typename Term::Grid>>> {
   const ByteQuarters<Isa>& quarters_;
 };
 
-}  // namespace qlr::kernel
+}  // namespace kernel
+}  // namespace QLR_ARCH
+}  // namespace qlr

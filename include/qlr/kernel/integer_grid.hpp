@@ -5,10 +5,13 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/format/grid.hpp"
 
 /// Grids whose values are integers of 8 bits times a unit, exactly or nearly.
-namespace qlr::kernel {
+namespace qlr {
+inline namespace QLR_ARCH {
+namespace kernel {
 
 namespace detail {
 
@@ -80,4 +83,6 @@ struct IntegerGrid<Ternary<Bits>> {
   static constexpr float offset() noexcept { return 1; }
 };
 
-}  // namespace qlr::kernel
+}  // namespace kernel
+}  // namespace QLR_ARCH
+}  // namespace qlr

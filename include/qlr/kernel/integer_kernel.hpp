@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <type_traits>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/format/quantized.hpp"
 #include "qlr/kernel/integer_e8.hpp"
 #include "qlr/kernel/integer_grid.hpp"
@@ -13,7 +14,9 @@
 #include "qlr/kernel/integer_trellis.hpp"
 #include "qlr/kernel/term_kernel.hpp"
 
-namespace qlr::kernel {
+namespace qlr {
+inline namespace QLR_ARCH {
+namespace kernel {
 
 namespace detail {
 
@@ -156,4 +159,6 @@ struct TermKernel<Quantized<Grid, Grouping, Scale>, Int8Activations>
     : std::conditional_t<IntegerGrid<Grid>::exists, detail::IntegerKernel<Grid, Grouping, Scale>,
                          detail::FloatKernel<Quantized<Grid, Grouping, Scale>>> {};
 
-}  // namespace qlr::kernel
+}  // namespace kernel
+}  // namespace QLR_ARCH
+}  // namespace qlr

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/format/grid.hpp"
 #include "qlr/format/packing.hpp"
 #include "qlr/kernel/code_lanes.hpp"
@@ -15,7 +16,9 @@
 #include "qlr/kernel/panel.hpp"
 #include "qlr/kernel/quantized_input.hpp"
 
-namespace qlr::kernel {
+namespace qlr {
+inline namespace QLR_ARCH {
+namespace kernel {
 
 /// The values of a block of each of the vectors x that are multiplied at a time.
 template <int Batch>
@@ -292,4 +295,6 @@ class DecodedBlocks {
   Index first_;
 };
 
-}  // namespace qlr::kernel
+}  // namespace kernel
+}  // namespace QLR_ARCH
+}  // namespace qlr

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <type_traits>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/format/quantized.hpp"
 #include "qlr/kernel/integer_grid.hpp"
 #include "qlr/kernel/integer_lanes.hpp"
@@ -12,7 +13,9 @@
 #include "qlr/kernel/quantized_input.hpp"
 #include "qlr/kernel/scale_lanes.hpp"
 
-namespace qlr::kernel {
+namespace qlr {
+inline namespace QLR_ARCH {
+namespace kernel {
 
 /// The order in which the integer sums of a Quantized term's blocks become floats, whoever computes them: neighbouring
 /// blocks of a group, at most eight, are a run; their sums times the scales of x are added up, and the total, times the
@@ -178,4 +181,6 @@ class IntegerRuns {
   float unit_, offset_;
 };
 
-}  // namespace qlr::kernel
+}  // namespace kernel
+}  // namespace QLR_ARCH
+}  // namespace qlr

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <type_traits>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/format/trellis.hpp"
 #include "qlr/kernel/integer_grid.hpp"
 #include "qlr/kernel/integer_lanes.hpp"
@@ -14,7 +15,9 @@
 #include "qlr/kernel/isa/dot.hpp"
 #include "qlr/kernel/trellis_windows.hpp"
 
-namespace qlr::kernel {
+namespace qlr {
+inline namespace QLR_ARCH {
+namespace kernel {
 
 namespace detail {
 
@@ -144,4 +147,6 @@ class IntegerLanes<Isa, Term, std::enable_if_t<is_trellis<typename Term::Grid>>>
   ByteLookup<Isa> lookup_;
 };
 
-}  // namespace qlr::kernel
+}  // namespace kernel
+}  // namespace QLR_ARCH
+}  // namespace qlr

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <type_traits>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/core/view.hpp"
 #include "qlr/format/any.hpp"
 #include "qlr/format/layer.hpp"
@@ -16,7 +17,9 @@
 #include "qlr/kernel/term_kernel.hpp"
 #include "qlr/kernel/transform_lanes.hpp"
 
-namespace qlr::kernel {
+namespace qlr {
+inline namespace QLR_ARCH {
+namespace kernel {
 
 /// A workspace from its first aligned byte on, for so many vectors x.
 struct Memory {
@@ -224,4 +227,6 @@ struct LayerKernel<Any<Layers...>, Activations> {
   }
 };
 
-}  // namespace qlr::kernel
+}  // namespace kernel
+}  // namespace QLR_ARCH
+}  // namespace qlr

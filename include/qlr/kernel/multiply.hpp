@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/format/layer.hpp"
 #include "qlr/kernel/activations.hpp"
 #include "qlr/kernel/isa/isa.hpp"
@@ -13,7 +14,9 @@
 ///
 /// Arch is NativeArch, for what the translation unit is compiled for, or a tag (isa/isa.hpp). A program for several
 /// instruction sets compiles a translation unit for each, and names the architecture there.
-namespace qlr::kernel {
+namespace qlr {
+inline namespace QLR_ARCH {
+namespace kernel {
 
 namespace detail {
 
@@ -58,4 +61,6 @@ void finish(const Layer& layer, float* y, Workspace workspace, Index b0, Index b
                                                                                b1);
 }
 
-}  // namespace qlr::kernel
+}  // namespace kernel
+}  // namespace QLR_ARCH
+}  // namespace qlr

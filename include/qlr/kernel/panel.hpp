@@ -4,11 +4,14 @@
 #include <cstddef>
 #include <type_traits>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/core/view.hpp"
 #include "qlr/format/packing.hpp"
 #include "qlr/kernel/isa/lanes.hpp"
 
-namespace qlr::kernel {
+namespace qlr {
+inline namespace QLR_ARCH {
+namespace kernel {
 
 /// Sums of a product that stay in registers: `Vectors` registers of rows for each of `Batch` vectors x.
 template <class Isa, int Batch, int Vectors>
@@ -125,4 +128,6 @@ void compute_products(MatrixView<float> y, Index i0, Index i1, const AddProduct&
   }
 }
 
-}  // namespace qlr::kernel
+}  // namespace kernel
+}  // namespace QLR_ARCH
+}  // namespace qlr

@@ -5,12 +5,15 @@
 #include <cstdint>
 #include <cstring>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/core/index.hpp"
 #include "qlr/format/grouping.hpp"
 #include "qlr/kernel/isa/lanes.hpp"
 
 /// x in 8 bits: neighbouring entries are a block and share a scale.
-namespace qlr::kernel {
+namespace qlr {
+inline namespace QLR_ARCH {
+namespace kernel {
 
 /// Entries of a block: whole steps of all codes of at most 8 bits. The fewest that the error of activations allows is
 /// what decides: with 64 it exceeds 0.5 % with rotated inputs and 0.75 % with others.
@@ -142,4 +145,6 @@ void quantize(const float* x, const InputBlocks& blocks, Index j0, Index j1, con
   }
 }
 
-}  // namespace qlr::kernel
+}  // namespace kernel
+}  // namespace QLR_ARCH
+}  // namespace qlr

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/format/any.hpp"
 #include "qlr/format/columns.hpp"
 #include "qlr/format/low_rank_factor.hpp"
@@ -12,6 +13,7 @@
 
 /// Products by plain loops in double: what the stored bytes mean, and what every kernel is tested against.
 namespace qlr {
+inline namespace QLR_ARCH {
 
 /// The weight at row i, column j.
 template <class Grid, class Grouping, class Scale>
@@ -87,4 +89,5 @@ std::vector<double> reference_matmul(const Layer& layer, const std::vector<doubl
   return y;
 }
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

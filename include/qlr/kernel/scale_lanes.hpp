@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/core/index.hpp"
 #include "qlr/format/grouping.hpp"
 #include "qlr/format/scale.hpp"
@@ -11,7 +12,9 @@
 #include "qlr/kernel/panel.hpp"
 
 /// Scales and minima in the lanes of the rows, or multiplied into x, that they belong to.
-namespace qlr::kernel {
+namespace qlr {
+inline namespace QLR_ARCH {
+namespace kernel {
 
 /// Whether neighbouring scales can be decoded in registers.
 template <class Scales>
@@ -119,4 +122,6 @@ float sum_of_minima(const Minima& minima, Index extent, const float* x, Index j0
   return total;
 }
 
-}  // namespace qlr::kernel
+}  // namespace kernel
+}  // namespace QLR_ARCH
+}  // namespace qlr

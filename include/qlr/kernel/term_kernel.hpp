@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <type_traits>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/core/view.hpp"
 #include "qlr/format/any.hpp"
 #include "qlr/format/low_rank_factor.hpp"
@@ -17,7 +18,9 @@
 #include "qlr/kernel/scale_lanes.hpp"
 #include "qlr/kernel/trellis_lanes.hpp"
 
-namespace qlr::kernel {
+namespace qlr {
+inline namespace QLR_ARCH {
+namespace kernel {
 
 /// What a workspace holds begins at multiples of so many bytes.
 inline constexpr Index memory_alignment = 64;
@@ -243,4 +246,6 @@ struct TermKernel<Any<Terms...>, FloatActivations> : detail::AnyTermKernel<Float
 template <class... Terms>
 struct TermKernel<Any<Terms...>, Int8Activations> : detail::AnyTermKernel<Int8Activations, Terms...> {};
 
-}  // namespace qlr::kernel
+}  // namespace kernel
+}  // namespace QLR_ARCH
+}  // namespace qlr

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <type_traits>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/format/grid.hpp"
 #include "qlr/format/trellis.hpp"
 #include "qlr/kernel/decode_lanes.hpp"
@@ -12,7 +13,9 @@
 #include "qlr/kernel/panel.hpp"
 #include "qlr/kernel/trellis_windows.hpp"
 
-namespace qlr::kernel {
+namespace qlr {
+inline namespace QLR_ARCH {
+namespace kernel {
 
 namespace detail {
 
@@ -84,4 +87,6 @@ class DecodeLanes<Isa, Term, std::enable_if_t<is_trellis<typename Term::Grid>>> 
   Lookup<Isa, 4> lookup_;
 };
 
-}  // namespace qlr::kernel
+}  // namespace kernel
+}  // namespace QLR_ARCH
+}  // namespace qlr

@@ -4,13 +4,16 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/format/grid.hpp"
 #include "qlr/format/packing.hpp"
 #include "qlr/format/trellis.hpp"
 #include "qlr/kernel/code_lanes.hpp"
 #include "qlr/kernel/isa/lanes.hpp"
 
-namespace qlr::kernel {
+namespace qlr {
+inline namespace QLR_ARCH {
+namespace kernel {
 
 template <class Grid>
 inline constexpr bool is_trellis = false;
@@ -167,4 +170,6 @@ template <class Isa>
 
 }  // namespace detail
 
-}  // namespace qlr::kernel
+}  // namespace kernel
+}  // namespace QLR_ARCH
+}  // namespace qlr

@@ -4,9 +4,11 @@
 #include <cstdint>
 #include <vector>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/core/index.hpp"
 
 namespace qlr {
+inline namespace QLR_ARCH {
 
 /// What the errors of a tile's columns count, and whether the stored codes are a start.
 struct TileMetric {
@@ -72,4 +74,5 @@ class Codec {
   virtual void restore(const std::vector<std::byte>& state) = 0;
 };
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

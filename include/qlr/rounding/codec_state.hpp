@@ -5,11 +5,13 @@
 #include <utility>
 #include <vector>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/format/owned.hpp"
 #include "qlr/format/tensor.hpp"
 
 /// What a codec has stored in its term, as bytes to come back to.
 namespace qlr {
+inline namespace QLR_ARCH {
 
 namespace detail {
 
@@ -53,4 +55,5 @@ void restore_state(Term term, std::vector<std::byte> bytes) {
 
 }  // namespace detail
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

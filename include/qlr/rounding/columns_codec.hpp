@@ -6,10 +6,12 @@
 #include <utility>
 #include <vector>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/core/eigen.hpp"
 #include "qlr/rounding/codec.hpp"
 
 namespace qlr {
+inline namespace QLR_ARCH {
 
 /// Codes of Columns: tiles are those of the segments, one segment after another, and every column is a group of its
 /// own. @pre every segment has column scales, or stores nothing
@@ -115,4 +117,5 @@ class ColumnsCodec final : public Codec {
   std::vector<Place> place_;
 };
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/core/expect.hpp"
 #include "qlr/format/owned.hpp"
 #include "qlr/format/quantized.hpp"
@@ -14,6 +15,7 @@
 
 /// Codecs of terms that leave nothing to choose.
 namespace qlr {
+inline namespace QLR_ARCH {
 
 /// What all terms without scales share.
 class UnscaledCodec : public Codec {
@@ -88,4 +90,5 @@ class ZeroCodec final : public UnscaledCodec {
   Index cols_;
 };
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

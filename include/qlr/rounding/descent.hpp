@@ -7,11 +7,13 @@
 #include <vector>
 
 #include "qlr/calibration/error_product.hpp"
+#include "qlr/core/arch.hpp"
 #include "qlr/core/eigen.hpp"
 #include "qlr/rounding/codec.hpp"
 #include "qlr/rounding/row_chunks.hpp"
 
 namespace qlr {
+inline namespace QLR_ARCH {
 
 namespace detail {
 
@@ -231,4 +233,5 @@ inline void descend_two_sided(Codec& codec, const Matrix& w, const Matrix& g, co
   descend_two_sided_along(codec, gwh, g, h, q, qh, passes);
 }
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

@@ -9,12 +9,14 @@
 #include <limits>
 #include <xsimd/xsimd.hpp>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/core/index.hpp"
 #include "qlr/format/e8.hpp"
 #include "qlr/rounding/e8_search_tables.hpp"
 #include "qlr/rounding/tile_search.hpp"
 
 namespace qlr {
+inline namespace QLR_ARCH {
 
 namespace detail {
 
@@ -429,4 +431,5 @@ struct TileSearch<E8<Bits>> {
   }
 };
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

@@ -5,9 +5,12 @@
 #include <cstdint>
 #include <memory>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/format/e8.hpp"
 
-namespace qlr::detail {
+namespace qlr {
+inline namespace QLR_ARCH {
+namespace detail {
 
 /// Vectors of eight entries by columns: entry k of vector i at k * Count + i.
 template <int Count>
@@ -81,4 +84,6 @@ struct E8SearchTables {
   static int digit_of(int half) noexcept { return half < 0 ? ~half : half; }
 };
 
-}  // namespace qlr::detail
+}  // namespace detail
+}  // namespace QLR_ARCH
+}  // namespace qlr

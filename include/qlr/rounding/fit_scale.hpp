@@ -5,12 +5,14 @@
 #include <cstdint>
 #include <vector>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/core/eigen.hpp"
 #include "qlr/core/index.hpp"
 #include "qlr/rounding/levels.hpp"
 
 /// The scale of one group: the one at which nearest rounding of the group's weights has the least squared error.
 namespace qlr {
+inline namespace QLR_ARCH {
 
 /// A group's scale and, where the grid has one, its minimum.
 struct GroupScale {
@@ -120,4 +122,5 @@ inline GroupScale fit_scale(const std::vector<double>& group, const Levels& leve
   return best;
 }
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

@@ -7,12 +7,14 @@
 #include <vector>
 
 #include "qlr/calibration/symmetric_factor.hpp"
+#include "qlr/core/arch.hpp"
 #include "qlr/core/eigen.hpp"
 #include "qlr/core/expect.hpp"
 #include "qlr/rounding/codec.hpp"
 #include "qlr/rounding/row_chunks.hpp"
 
 namespace qlr {
+inline namespace QLR_ARCH {
 
 /// Whether LDLQ keeps the scales that fit_scales chose, or chooses each column's anew from its target with feedback,
 /// where the format has column scales.
@@ -187,4 +189,5 @@ inline Matrix round_ldlq_rows(Codec& codec, const Matrix& target, const Symmetri
   return decoded;
 }
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

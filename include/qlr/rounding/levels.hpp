@@ -6,9 +6,11 @@
 #include <numeric>
 #include <vector>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/core/index.hpp"
 
 namespace qlr {
+inline namespace QLR_ARCH {
 
 /// The values of a scalar grid, arranged for the search of the nearest.
 class Levels {
@@ -93,4 +95,5 @@ class Levels {
   bool equally_spaced_ = true;
 };
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

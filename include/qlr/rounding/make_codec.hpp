@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/format/any.hpp"
 #include "qlr/format/columns.hpp"
 #include "qlr/format/grid.hpp"
@@ -20,6 +21,7 @@
 
 /// make_codec: the codec of a term in an Owned layer, writing into the memory that the layer holds.
 namespace qlr {
+inline namespace QLR_ARCH {
 
 template <class Grid, class Grouping, class Scale>
 std::unique_ptr<Codec> make_codec(const Quantized<Grid, Grouping, Scale>& term) {
@@ -62,4 +64,5 @@ std::unique_ptr<Codec> make_codec(const Columns<Qs...>& term) {
   return std::make_unique<ColumnsCodec>(term.rows(), std::move(segments), std::move(columns));
 }
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

@@ -3,11 +3,13 @@
 #include <cstdint>
 #include <vector>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/core/eigen.hpp"
 #include "qlr/rounding/codec.hpp"
 #include "qlr/rounding/row_chunks.hpp"
 
 namespace qlr {
+inline namespace QLR_ARCH {
 
 /// Rounds every tile of `target` (m,n) to the nearest values of its groups and stores the codes.
 /// @return the decoded matrix (m,n). @pre codec.fit_scales was called
@@ -28,4 +30,5 @@ inline Matrix round_nearest(Codec& codec, const Matrix& target, int threads = 1)
   return decoded;
 }
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "qlr/calibration/symmetric_factor.hpp"
+#include "qlr/core/arch.hpp"
 #include "qlr/core/eigen.hpp"
 #include "qlr/core/random.hpp"
 #include "qlr/format/any.hpp"
@@ -22,6 +23,7 @@
 
 /// A rate for every column: how many bits each is worth.
 namespace qlr {
+inline namespace QLR_ARCH {
 
 /// What one segment of Columns gives to a column.
 struct Rate {
@@ -239,4 +241,5 @@ inline ColumnRates choose_rates(const Matrix& w, const SymmetricFactor& factor, 
   return result;
 }
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

@@ -3,10 +3,12 @@
 #include <algorithm>
 
 #include "qlr/calibration/error_product.hpp"
+#include "qlr/core/arch.hpp"
 #include "qlr/core/eigen.hpp"
 #include "qlr/rounding/codec.hpp"
 
 namespace qlr {
+inline namespace QLR_ARCH {
 
 /// refit_scales() with the gradient (W - Q) H (m,n) at hand, which is kept up to date.
 /// @return whether a scale has changed
@@ -48,4 +50,5 @@ inline void refit_scales(Codec& codec, const Matrix& w, const Matrix& h, Matrix&
   refit_scales_along(codec, h, q, gradient);
 }
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

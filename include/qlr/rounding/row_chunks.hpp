@@ -2,11 +2,14 @@
 
 #include <algorithm>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/core/index.hpp"
 #include "qlr/core/parallel.hpp"
 #include "qlr/rounding/codec.hpp"
 
-namespace qlr::detail {
+namespace qlr {
+inline namespace QLR_ARCH {
+namespace detail {
 
 /// Rows that rounding works on at a time: their errors stay in the cache, and threads share the chunks.
 inline constexpr Index chunk_rows = 128;
@@ -23,4 +26,6 @@ void for_row_chunks(const Codec& codec, int threads, Body&& body) {
                [&](Index chunk) { body(chunk * step, std::min((chunk + 1) * step, codec.rows())); });
 }
 
-}  // namespace qlr::detail
+}  // namespace detail
+}  // namespace QLR_ARCH
+}  // namespace qlr

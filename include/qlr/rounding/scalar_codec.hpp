@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/core/eigen.hpp"
 #include "qlr/format/owned.hpp"
 #include "qlr/format/quantized.hpp"
@@ -16,6 +17,7 @@
 #include "qlr/rounding/store_scales.hpp"
 
 namespace qlr {
+inline namespace QLR_ARCH {
 
 template <class Term>
 class ScalarCodec;
@@ -189,4 +191,5 @@ void store_scales(const QuantizedScales<Grid, Grouping, Scale>& scales, const Ma
   }
 }
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/core/eigen.hpp"
 #include "qlr/core/expect.hpp"
 #include "qlr/format/owned.hpp"
@@ -13,6 +14,7 @@
 /// Stores a matrix of wanted scales (row groups, column groups), each as near as its type allows. Wanted scales are
 /// finite.
 namespace qlr {
+inline namespace QLR_ARCH {
 
 /// Whether store_scale can replace a single scale.
 template <class Scales>
@@ -72,4 +74,5 @@ void store_scales(const Scales& scales, const Matrix& wanted, double headroom = 
 
 inline void store_scales(const UnitScales&, const Matrix&, double = 1) {}
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

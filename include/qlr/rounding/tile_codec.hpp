@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/core/eigen.hpp"
 #include "qlr/format/grid.hpp"
 #include "qlr/format/owned.hpp"
@@ -17,6 +18,7 @@
 #include "qlr/rounding/tile_search.hpp"
 
 namespace qlr {
+inline namespace QLR_ARCH {
 
 template <class Term>
 class TileCodec;
@@ -218,4 +220,5 @@ class TileCodec<Quantized<Grid, Grouping, Scale>> final : public Codec {
   Matrix scales_;
 };
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

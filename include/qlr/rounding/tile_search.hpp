@@ -2,9 +2,11 @@
 
 #include <cstdint>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/core/index.hpp"
 
 namespace qlr {
+inline namespace QLR_ARCH {
 
 /// How the codes of a grid whose code covers several columns, or depends on the rows above, are chosen. A
 /// specialization has
@@ -19,4 +21,5 @@ namespace qlr {
 template <class Grid>
 struct TileSearch;
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

@@ -9,6 +9,7 @@
 #include <vector>
 #include <xsimd/xsimd.hpp>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/core/assert.hpp"
 #include "qlr/core/index.hpp"
 #include "qlr/format/grid.hpp"
@@ -16,6 +17,7 @@
 #include "qlr/rounding/tile_search.hpp"
 
 namespace qlr {
+inline namespace QLR_ARCH {
 
 namespace detail {
 
@@ -328,4 +330,5 @@ struct TileSearch<TrellisStep<Bits, Weights>> {
   }
 };
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

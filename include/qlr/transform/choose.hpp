@@ -6,6 +6,7 @@
 #include <numeric>
 #include <vector>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/core/eigen.hpp"
 #include "qlr/core/random.hpp"
 #include "qlr/format/any.hpp"
@@ -16,6 +17,7 @@
 /// choose_transform: fills in what a transform of the inputs stores, for a weight W (m,n) and inputs of second moment
 /// H (n,n), a Matrix or a DiagonalMatrix.
 namespace qlr {
+inline namespace QLR_ARCH {
 
 template <class Metric>
 void choose_transform(const Identity&, const Matrix&, const Metric&, std::uint64_t) {}
@@ -66,4 +68,5 @@ void choose_transform(const Any<Transforms...>& any, const Matrix& w, const Metr
   any.visit([&](const auto& held) { choose_transform(held, w, h, seed); });
 }
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

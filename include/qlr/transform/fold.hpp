@@ -1,10 +1,12 @@
 #pragma once
 
+#include "qlr/core/arch.hpp"
 #include "qlr/core/eigen.hpp"
 #include "qlr/core/parallel.hpp"
 
 /// Folding a layer's transforms into what it was made from: y = W x becomes (Out y) = (Out W In^(-1)) (In x).
 namespace qlr {
+inline namespace QLR_ARCH {
 
 namespace detail {
 
@@ -63,4 +65,5 @@ Matrix unfold_hessian(Matrix h, const In& in, int threads = 1) {
                                    [&](double* x, double* scratch) { in.apply_inverse(x, scratch); });
 }
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

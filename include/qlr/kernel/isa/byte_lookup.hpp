@@ -5,6 +5,7 @@
 #include <cstring>
 #include <type_traits>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/kernel/isa/lanes.hpp"
 
 #if XSIMD_WITH_SSSE3
@@ -18,7 +19,9 @@
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #endif
 
-namespace qlr::kernel {
+namespace qlr {
+inline namespace QLR_ARCH {
+namespace kernel {
 
 /// A table of 16 bytes, looked up by the low four bits of every byte; the others may be anything.
 template <class Isa>
@@ -77,7 +80,9 @@ class ByteLookup {
   Words<Isa> table_;
 };
 
-}  // namespace qlr::kernel
+}  // namespace kernel
+}  // namespace QLR_ARCH
+}  // namespace qlr
 
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic pop

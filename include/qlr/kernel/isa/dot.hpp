@@ -4,6 +4,7 @@
 #include <cstring>
 #include <type_traits>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/kernel/isa/lanes.hpp"
 
 #if XSIMD_WITH_SSSE3
@@ -18,7 +19,9 @@
 #endif
 
 /// Dot products of four bytes in every 32-bit lane.
-namespace qlr::kernel {
+namespace qlr {
+inline namespace QLR_ARCH {
+namespace kernel {
 
 namespace detail {
 
@@ -161,7 +164,9 @@ class DotSum {
   Words<Isa> sums_;
 };
 
-}  // namespace qlr::kernel
+}  // namespace kernel
+}  // namespace QLR_ARCH
+}  // namespace qlr
 
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic pop

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "qlr/core/arch.hpp"
 #include "qlr/kernel/isa/lanes.hpp"
 
 #if XSIMD_WITH_AVX512F || defined(__F16C__)
@@ -13,7 +14,9 @@
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #endif
 
-namespace qlr::kernel {
+namespace qlr {
+inline namespace QLR_ARCH {
+namespace kernel {
 
 /// IEEE binary16 in the low half of each lane, the high half zero. Exact for every bit pattern; NaN stays NaN.
 template <class Isa>
@@ -46,7 +49,9 @@ inline Floats<Isa> bfloat_to_float(const Words<Isa>& bfloats) noexcept {
   return reinterpret<Floats<Isa>>(bfloats << 16);
 }
 
-}  // namespace qlr::kernel
+}  // namespace kernel
+}  // namespace QLR_ARCH
+}  // namespace qlr
 
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic pop

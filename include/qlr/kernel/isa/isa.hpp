@@ -2,11 +2,13 @@
 
 #include <xsimd/xsimd.hpp>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/format/layer.hpp"
 
 /// Instruction sets that kernels can be asked for: those that the translation unit is compiled for. A tag names the
 /// xsimd architecture of its floating-point registers, and what integer operations it has beyond that.
 namespace qlr {
+inline namespace QLR_ARCH {
 
 namespace isa {
 
@@ -110,4 +112,5 @@ constexpr const char* isa_name() noexcept {
 
 }  // namespace kernel
 
+}  // namespace QLR_ARCH
 }  // namespace qlr

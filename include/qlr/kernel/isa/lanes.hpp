@@ -5,6 +5,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/core/index.hpp"
 #include "qlr/kernel/isa/isa.hpp"
 
@@ -16,7 +17,9 @@
 #endif
 
 /// The few operations on registers that kernels need and xsimd has not, or names differently from version to version.
-namespace qlr::kernel {
+namespace qlr {
+inline namespace QLR_ARCH {
+namespace kernel {
 
 /// A register of 32-bit floats, of 32-bit words, and of 32-bit integers.
 template <class Isa>
@@ -205,7 +208,9 @@ inline float sum(const float* x, Index count) noexcept {
   return total;
 }
 
-}  // namespace qlr::kernel
+}  // namespace kernel
+}  // namespace QLR_ARCH
+}  // namespace qlr
 
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic pop

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "qlr/core/arch.hpp"
 #include "qlr/kernel/isa/lanes.hpp"
 
 #if XSIMD_WITH_AVX2
@@ -13,7 +14,9 @@
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #endif
 
-namespace qlr::kernel {
+namespace qlr {
+inline namespace QLR_ARCH {
+namespace kernel {
 
 /// A table of 2^Bits floats, looked up by the low byte of every lane; the rest of the lane may be anything.
 /// @pre the low bytes are below 2^Bits
@@ -111,7 +114,9 @@ class Lookup<Isa, Bits,
 
 #endif
 
-}  // namespace qlr::kernel
+}  // namespace kernel
+}  // namespace QLR_ARCH
+}  // namespace qlr
 
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic pop

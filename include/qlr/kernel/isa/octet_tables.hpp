@@ -4,13 +4,16 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/kernel/isa/lanes.hpp"
 
 #if defined(__AVX512VBMI__) && defined(__GFNI__)
 #include <immintrin.h>
 #endif
 
-namespace qlr::kernel {
+namespace qlr {
+inline namespace QLR_ARCH {
+namespace kernel {
 
 /// A table of 256 words, of which a quarter is looked up for 64 bytes at a time.
 /// @pre Isa::has_vbmi
@@ -59,4 +62,6 @@ template <class Isa>
   return Words<Isa>(0u);
 }
 
-}  // namespace qlr::kernel
+}  // namespace kernel
+}  // namespace QLR_ARCH
+}  // namespace qlr
