@@ -28,9 +28,9 @@ template <class Isa>
 class ByteLookup {
  public:
   explicit ByteLookup(const std::array<std::uint8_t, 16>& table) noexcept {
-    alignas(64) std::uint8_t repeated[4 * lanes<Isa>];
+    std::uint8_t repeated[4 * lanes<Isa>];
     for (int k = 0; k < 4 * lanes<Isa>; ++k) repeated[k] = table[std::size_t(k % 16)];
-    table_ = Words<Isa>::load_aligned(reinterpret_cast<const std::uint32_t*>(repeated));
+    table_ = load_words<Isa>(repeated);
   }
 
   Words<Isa> operator()(const Words<Isa>& words) const noexcept {
