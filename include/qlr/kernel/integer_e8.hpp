@@ -51,7 +51,7 @@ constexpr std::array<std::uint8_t, 16> nibble_operands(int weight) noexcept {
 template <class Isa>
 [[gnu::always_inline]] inline Words<Isa> look_up(const qlr::detail::E8Words& table,
                                                  const Words<Isa>& numbers) noexcept {
-  return Words<Isa>::gather(table.data(), reinterpret<Ints<Isa>>(numbers));
+  return gather<Isa>(table.data(), numbers);
 }
 
 /// What bits of a sign byte change in a quarter of a source, as columns of a matrix: e8_signs is linear.

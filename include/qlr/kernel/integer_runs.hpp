@@ -107,7 +107,7 @@ class IntegerRuns {
 
   Index run_end(Index block, Index end) const noexcept {
     const Index group_end = (block / group_blocks_ + 1) * group_blocks_;
-    return std::min({block + run_blocks, group_end, end});
+    return std::min(std::min(block + run_blocks, group_end), end);
   }
 
   template <int Batch>

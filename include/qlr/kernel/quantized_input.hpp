@@ -33,7 +33,7 @@ class InputBlocks {
   }
   Index end(Index block) const noexcept {
     const Index group_end = (block / in_group_ + 1) * extent_;
-    return std::min({begin(block) + input_block, group_end, length_});
+    return std::min(std::min(begin(block) + input_block, group_end), length_);
   }
 
  private:

@@ -125,7 +125,7 @@ struct TermKernel<Quantized<Grid, Grouping, Scale>, FloatActivations> {
     const Index extent = group_extent(scales_sums ? Grouping::group_cols : All, term.cols());
     for (Index j0 = 0; j0 < term.cols();) {
       const Index group = j0 / extent;
-      const Index j1 = std::min({(group + 1) * extent, j0 + longest_sum, term.cols()});
+      const Index j1 = std::min(std::min((group + 1) * extent, j0 + longest_sum), term.cols());
       const Panel<Isa, Batch, Vectors> sums = decode.template sum_columns<Batch, Vectors>(x, j0, j1);
       add_group(term, x, i, group, j0, j1, sums, panel);
       j0 = j1;

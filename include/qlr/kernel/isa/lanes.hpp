@@ -158,6 +158,32 @@ inline Words<Isa> load_half_words(const std::uint8_t* bytes) noexcept {
   return Words<Isa>::load_aligned(words);
 }
 
+/// table[index] in every lane, of floats or words. @pre indices below 2^31
+///
+/// Not xsimd's: compilers call that, and a program would have it once for all its units (qlr/core/arch.hpp).
+template <class Isa, class T>
+[[gnu::always_inline]] inline xsimd::batch<T, typename Isa::Xsimd> gather(const T* table,
+                                                                          const Words<Isa>& indices) noexcept {
+  using Values = xsimd::batch<T, typename Isa::Xsimd>;
+#if XSIMD_WITH_AVX512F
+  if constexpr (lanes<Isa> == 16 && std::is_same_v<T, float>)
+    return Values(_mm512_i32gather_ps(indices, table, 4));
+  else if constexpr (lanes<Isa> == 16)
+    return Values(_mm512_i32gather_epi32(indices, table, 4));
+#endif
+#if XSIMD_WITH_AVX2
+  if constexpr (lanes<Isa> == 8 && std::is_same_v<T, float>)
+    return Values(_mm256_i32gather_ps(table, indices, 4));
+  else if constexpr (lanes<Isa> == 8)
+    return Values(_mm256_i32gather_epi32(reinterpret_cast<const int*>(table), indices, 4));
+#endif
+  alignas(64) std::uint32_t numbers[lanes<Isa>];
+  alignas(64) T values[lanes<Isa>];
+  indices.store_aligned(numbers);
+  for (int lane = 0; lane < lanes<Isa>; ++lane) values[lane] = table[numbers[lane]];
+  return Values::load_aligned(values);
+}
+
 /// As many bytes.
 template <class Isa>
 inline Words<Isa> load_bytes(const std::uint8_t* bytes) noexcept {

@@ -30,7 +30,7 @@ class Lookup {
 
   Floats<Isa> operator()(const Words<Isa>& words) const noexcept {
     const Words<Isa> index = words & Words<Isa>(0xffu);
-    return Floats<Isa>::gather(table_, reinterpret<Ints<Isa>>(index));
+    return gather<Isa>(table_, index);
   }
 
  private:

@@ -1,0 +1,45 @@
+# Refuses an object that hands code for its instruction set to the rest of its program, or runs code before anybody has
+# asked for the CPU. Of the weak symbols of one name a linker keeps one, whichever object it is from: each has to be of
+# qlr's namespace of the instruction set (qlr/core/arch.hpp), which is another in each object.
+# usage: cmake -DNM=... -DOBJECTS=<object>;... -P arch_symbols.cmake
+
+cmake_minimum_required(VERSION 3.25)
+
+set(failed FALSE)
+set(archs)
+foreach(object IN LISTS OBJECTS)
+  execute_process(COMMAND ${NM} --defined-only ${object} RESULT_VARIABLE result OUTPUT_VARIABLE symbols)
+  if(NOT result EQUAL 0 OR NOT symbols MATCHES "3qlr([0-9]+)(arch_[a-z0-9_]+)")
+    message(FATAL_ERROR "${object}: expected an object with symbols of qlr, came\n${symbols}")
+  endif()
+  string(SUBSTRING ${CMAKE_MATCH_2} 0 ${CMAKE_MATCH_1} arch)
+  set(mangled "3qlr${CMAKE_MATCH_1}${arch}")
+  if(arch IN_LIST archs)
+    message("${object}: expected a namespace of its own, came ${arch} once more")
+    set(failed TRUE)
+  endif()
+  list(APPEND archs ${arch})
+
+  string(REGEX MATCHALL "[^\n]+" symbols "${symbols}")
+  set(weak 0)
+  foreach(symbol IN LISTS symbols)
+    if(symbol MATCHES "_GLOBAL__(sub_)?I_")
+      message("${object}: runs at the program's start: ${symbol}")
+      set(failed TRUE)
+    elseif(symbol MATCHES "^[0-9a-fA-F]* [VWu] ")
+      math(EXPR weak "${weak} + 1")
+      if(NOT symbol MATCHES "${mangled}")
+        message("${object}: shared with other objects: ${symbol}")
+        set(failed TRUE)
+      endif()
+    endif()
+  endforeach()
+  message("${object}: ${weak} weak symbols, ${arch}")
+  if(weak EQUAL 0)
+    message(FATAL_ERROR "expected some")
+  endif()
+endforeach()
+
+if(failed)
+  message(FATAL_ERROR "expected that objects for several instruction sets share nothing")
+endif()
