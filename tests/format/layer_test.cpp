@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "filled_layer.hpp"
+#include "qlr/format/columns.hpp"
 #include "qlr/format/q_plus_lr.hpp"
 #include "qlr/format/transformed.hpp"
 
@@ -42,7 +43,25 @@ std::vector<std::string> names(const std::vector<qlr::BoundTensor>& tensors) {
   return result;
 }
 
+/// The layer from its bytes alone must be the layer.
+template <class Layer>
+void check_copy(const Extents& extents) {
+  const auto layer = qlr::test::filled<Layer>(extents, 1);
+  const std::vector<unsigned char> bytes(reinterpret_cast<const unsigned char*>(&*layer),
+                                         reinterpret_cast<const unsigned char*>(&*layer + 1));
+  const Layer copy = qlr::copy_layer<Layer>(bytes.data());
+  CHECK(copy.type_name() == layer->type_name());
+  CHECK(qlr::extents_of(copy) == extents);
+  CHECK(qlr::test::decoded(copy) == qlr::test::decoded(*layer));
+}
+
 }  // namespace
+
+TEST_CASE("a layer's bytes are all of it") {
+  check_copy<QplusLR<Q2, L4, R4>>({64, 32, 5});
+  check_copy<Transformed<QplusLR<Q2>, qlr::Compose<qlr::Diagonal, qlr::Hadamard>, qlr::Permutation>>({7, 9, 0});
+  check_copy<QplusLR<qlr::Columns<Q2, qlr::NoQ, qlr::Quantizer<4, qlr::PerRow>>>>({33, 12, 0, 4, 3, 5});
+}
 
 TEST_CASE("bits_per_weight counts codes, scales, seeds and extents") {
   constexpr Index extents = 3 * 4;  // rows, columns and rank

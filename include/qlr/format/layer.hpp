@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -104,6 +105,18 @@ class LayerOperations {
  private:
   const Derived& derived() const noexcept { return static_cast<const Derived&>(*this); }
 };
+
+/// The layer whose bytes are there, for translation units of several instruction sets: a layer's type is another type in
+/// each of them (qlr/core/arch.hpp), and its bytes mean the same. Its tensors stay where they are.
+/// @pre bytes is the address of a layer of that name, in whichever unit of the same program
+template <class Layer>
+Layer copy_layer(const void* bytes) noexcept {
+  static_assert(std::is_trivially_copy_constructible_v<Layer> && std::is_trivially_destructible_v<Layer>,
+                "a layer is a view: its bytes are all of it");
+  Layer layer;
+  std::memcpy(static_cast<void*>(&layer), bytes, sizeof layer);
+  return layer;
+}
 
 /// The extents that describe a layer: rows, cols, then what its types ask for.
 template <class Layer>

@@ -13,7 +13,7 @@
 /// The phases of a product (LayerOperations), for every layer and every instruction set.
 ///
 /// Arch is NativeArch, for what the translation unit is compiled for, or a tag (isa/isa.hpp). A program for several
-/// instruction sets compiles a translation unit for each, and names the architecture there.
+/// instruction sets compiles a translation unit for each (docs/dispatch.md).
 namespace qlr {
 inline namespace QLR_ARCH {
 namespace kernel {
