@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "qlr/core/arch.hpp"
 #include "qlr/core/index.hpp"
 #include "qlr/core/random.hpp"
 #include "qlr/format/walsh_hadamard.hpp"
@@ -9,7 +10,9 @@
 #include "qlr/kernel/isa/lanes.hpp"
 
 /// apply_hadamard of floats in registers, and its inverse: the same sums in the same order, so the same bits.
-namespace qlr::kernel {
+namespace qlr {
+inline namespace QLR_ARCH {
+namespace kernel {
 
 namespace detail {
 
@@ -120,4 +123,6 @@ void apply_hadamard_inverse(float* x, Index n, std::uint64_t seed) noexcept {
   });
 }
 
-}  // namespace qlr::kernel
+}  // namespace kernel
+}  // namespace QLR_ARCH
+}  // namespace qlr

@@ -1,12 +1,15 @@
 #pragma once
 
+#include "qlr/core/arch.hpp"
 #include "qlr/format/any.hpp"
 #include "qlr/format/transform.hpp"
 #include "qlr/kernel/hadamard_lanes.hpp"
 
 /// Transforms of floats (format/transform.hpp) in registers where that is worth it, to the same bits; others, and those
 /// of one's own, as they are.
-namespace qlr::kernel {
+namespace qlr {
+inline namespace QLR_ARCH {
+namespace kernel {
 
 template <class Isa, class Transform>
 struct TransformLanes {
@@ -54,4 +57,6 @@ struct TransformLanes<Isa, Any<Transforms...>> {
   }
 };
 
-}  // namespace qlr::kernel
+}  // namespace kernel
+}  // namespace QLR_ARCH
+}  // namespace qlr

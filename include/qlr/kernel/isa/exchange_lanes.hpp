@@ -1,8 +1,11 @@
 #pragma once
 
+#include "qlr/core/arch.hpp"
 #include "qlr/kernel/isa/lanes.hpp"
 
-namespace qlr::kernel {
+namespace qlr {
+inline namespace QLR_ARCH {
+namespace kernel {
 
 /// Lane i of the result is lane i xor Distance. @pre Distance is a power of two below lanes
 template <int Distance, class Isa>
@@ -33,4 +36,6 @@ template <int Distance, class Isa>
   return Floats<Isa>::load_aligned(to);
 }
 
-}  // namespace qlr::kernel
+}  // namespace kernel
+}  // namespace QLR_ARCH
+}  // namespace qlr
