@@ -106,8 +106,8 @@ class LayerOperations {
   const Derived& derived() const noexcept { return static_cast<const Derived&>(*this); }
 };
 
-/// The layer whose bytes are there, for translation units of several instruction sets: a layer's type is another type in
-/// each of them (qlr/core/arch.hpp), and its bytes mean the same. Its tensors stay where they are.
+/// The layer whose bytes are there, for translation units of several instruction sets: a layer's type is another type
+/// in each of them (qlr/core/arch.hpp), and its bytes mean the same. Its tensors stay where they are.
 /// @pre bytes is the address of a layer of that name, in whichever unit of the same program
 template <class Layer>
 Layer copy_layer(const void* bytes) noexcept {
