@@ -89,7 +89,7 @@ template <class Isa>
 }  // namespace detail
 
 /// Lattice codes: a tile's nibbles are looked up, and are the operands of two dot products, of its even and its odd
-/// columns. Where a register can be looked up in 256 entries, E8P takes four tiles at once: a quarter of their words,
+/// columns. Where a register can be looked up in 256 entries, four tiles are taken at once: a quarter of their words,
 /// which is two columns, is the operands of two dot products.
 template <class Isa, class Term>
 class IntegerLanes<Isa, Term, std::enable_if_t<is_e8<typename Term::Grid>>> {
@@ -97,12 +97,15 @@ class IntegerLanes<Isa, Term, std::enable_if_t<is_e8<typename Term::Grid>>> {
   using Codes = typename Term::Codes;
   static constexpr int stages = Grid::code_bits / 8 - 1;  // words that are summed
   static constexpr int weight(int stage) noexcept { return IntegerGrid<Grid>::first_weight >> stage; }
-  static constexpr bool looks_up_quarters = Isa::has_vbmi && Isa::has_gfni && stages == 1;
+  static constexpr bool looks_up_quarters = Isa::has_vbmi && Isa::has_gfni;
   static constexpr Index tile_cols = Grid::tile_cols;
 
  public:
   IntegerLanes(const Term& term, Index row) noexcept
-      : codes_(term.codes(), term.rows(), term.tiles(), row), lookups_(make_lookups()), quarters_(quarters()) {}
+      : codes_(term.codes(), term.rows(), term.tiles(), row),
+        lookups_(make_lookups()),
+        sources_(source_quarters()),
+        representatives_(representative_quarters()) {}
 
   template <int Batch>
   static constexpr int shift = 0;
@@ -205,27 +208,69 @@ class IntegerLanes<Isa, Term, std::enable_if_t<is_e8<typename Term::Grid>>> {
     return pair;
   }
 
+  /// The bytes of the codes of four tiles t, in the order t, t + 2, t + 1, t + 3: sources, signs, and the stages'.
+  struct FourTiles {
+    Words<Isa> bytes[std::size_t(stages + 1)];
+  };
+
+  /// Four tiles from `tile` on of the v-th register of rows.
+  [[gnu::always_inline]] FourTiles four_tiles(Index tile, int v) const noexcept {
+    const Words<Isa> even(0x00ff00ffu), odd(0xff00ff00u);
+    const auto even_bytes = [&](const Words<Isa>& a, const Words<Isa>& b)
+                                QLR_UNROLLED { return (a & even) | (shift_left<8, Isa>(b) & odd); };
+    const auto odd_bytes = [&](const Words<Isa>& a, const Words<Isa>& b)
+                               QLR_UNROLLED { return (shift_right<8, Isa>(a) & even) | (b & odd); };
+    FourTiles tiles;
+    if constexpr (Codes::width(0) == 16) {  // two codes a word, and the third stage's bytes by themselves
+      const Words<Isa> a = codes_.template word<0>(tile / 2, v), b = codes_.template word<0>(tile / 2 + 1, v);
+      tiles.bytes[0] = even_bytes(a, b);
+      tiles.bytes[1] = odd_bytes(a, b);
+      if constexpr (stages == 2) {
+        const Words<Isa> c = codes_.template word<1>(tile / 4, v);
+        tiles.bytes[2] = (c & Words<Isa>(0xff0000ffu)) | (shift_left<8, Isa>(c) & Words<Isa>(0x00ff0000u)) |
+                         (shift_right<8, Isa>(c) & Words<Isa>(0x0000ff00u));
+      }
+    } else {  // a code a word
+      Words<Isa> codes[4];
+      unroll<4>([&](auto t) QLR_UNROLLED { codes[t] = codes_.template word<0>(tile + t, v); });
+      const Words<Isa> low(0x0000ffffu), high(0xffff0000u);
+      unroll<2>([&](auto is_odd) QLR_UNROLLED {
+        const Words<Isa> a = is_odd ? odd_bytes(codes[0], codes[2]) : even_bytes(codes[0], codes[2]);
+        const Words<Isa> b = is_odd ? odd_bytes(codes[1], codes[3]) : even_bytes(codes[1], codes[3]);
+        tiles.bytes[is_odd] = (a & low) | shift_left<16, Isa>(b);
+        tiles.bytes[is_odd + 2] = shift_right<16, Isa>(a) | (b & high);
+      });
+    }
+    return tiles;
+  }
+
+  /// The operands of two columns of each of four tiles.
+  template <int Quarter>
+  [[gnu::always_inline]] Pair quarter_operands(const FourTiles& tiles) const noexcept {
+    constexpr std::uint64_t flips = bit_matrix(detail::sign_columns(Quarter));
+    Pair pair{Words<Isa>(0u), Words<Isa>(0u)};
+    add_nibbles<0>(sources_.template look_up<Quarter>(tiles.bytes[0]) ^ multiply_bits<Isa>(tiles.bytes[1], flips),
+                   pair);
+    unroll<stages - 1>([&](auto stage) QLR_UNROLLED {
+      add_nibbles<decltype(stage)::value + 1>(
+          representatives_.template look_up<Quarter>(tiles.bytes[decltype(stage)::value + 2]), pair);
+    });
+    return pair;
+  }
+
   /// Calls body(number, v, operand) for the operands of the four tiles from column j0 on.
   template <int Vectors, class Body>
   [[gnu::always_inline]] void for_each_operand(Index j0, Body&& body) const noexcept {
     const Index tile = j0 / tile_cols;
     if constexpr (looks_up_quarters) {
-      Words<Isa> sources[std::size_t(Vectors)], signs[std::size_t(Vectors)];
-      unroll<Vectors>([&](auto v) QLR_UNROLLED {
-        const Words<Isa> first = codes_.template word<0>(tile / 2, v),
-                         second = codes_.template word<0>(tile / 2 + 1, v);
-        const Words<Isa> low(0x00ff00ffu), high(0xff00ff00u);
-        sources[v] = (first & low) | (shift_left<8, Isa>(second) & high);
-        signs[v] = (shift_right<8, Isa>(first) & low) | (second & high);
-      });
+      FourTiles tiles[std::size_t(Vectors)];
+      unroll<Vectors>([&](auto v) QLR_UNROLLED { tiles[v] = four_tiles(tile, v); });
       unroll<4>([&](auto number) QLR_UNROLLED {
         constexpr int quarter = decltype(number)::value;
-        constexpr std::uint64_t flips = bit_matrix(detail::sign_columns(quarter));
         unroll<Vectors>([&](auto v) QLR_UNROLLED {
-          const Words<Isa> nibbles =
-              quarters_.template look_up<quarter>(sources[v]) ^ multiply_bits<Isa>(signs[v], flips);
-          body(2 * quarter, v, lookups_.first(nibbles));
-          body(2 * quarter + 1, v, lookups_.first(shift_right<4, Isa>(nibbles)));
+          const Pair pair = quarter_operands<quarter>(tiles[v]);
+          body(2 * quarter, v, pair.even);
+          body(2 * quarter + 1, v, pair.odd);
         });
       });
     } else {
@@ -241,14 +286,19 @@ class IntegerLanes<Isa, Term, std::enable_if_t<is_e8<typename Term::Grid>>> {
     }
   }
 
-  static const ByteQuarters<Isa>& quarters() noexcept {
+  static const ByteQuarters<Isa>& source_quarters() noexcept {
     static const ByteQuarters<Isa> tables(qlr::detail::e8_sources);
+    return tables;
+  }
+  static const ByteQuarters<Isa>& representative_quarters() noexcept {
+    static const ByteQuarters<Isa> tables(qlr::detail::e8_representatives);
     return tables;
   }
 
   CodeLanes<Isa, Codes> codes_;
   Lookups lookups_;
-  const ByteQuarters<Isa>& quarters_;
+  const ByteQuarters<Isa>& sources_;
+  const ByteQuarters<Isa>& representatives_;
 };
 
 }  // namespace kernel
