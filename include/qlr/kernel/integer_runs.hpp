@@ -40,11 +40,7 @@ class IntegerRuns {
 
   /// @param offset what is to be subtracted from operands
   IntegerRuns(const Term& term, float offset) noexcept
-      : term_(term),
-        extent_(extent(term)),
-        group_blocks_(ceil_divide(extent_, input_block)),
-        unit_(Integers::unit()),
-        offset_(offset) {}
+      : term_(term), extent_(extent(term)), unit_(Integers::unit()), offset_(offset) {}
 
   static InputBlocks blocks(const Term& term) noexcept { return {extent(term), term.cols()}; }
 
@@ -68,7 +64,7 @@ class IntegerRuns {
     const RowScales<Isa, Grouping, typename Term::Scales, Vectors> scales(term_.scales(), term_.rows(), i);
     std::conditional_t<Batch == 1, Panel<Isa, Batch, Vectors>, Panel<Isa, Batch, Vectors>&> total = panel;
     for (Index block = first; block < end;) {
-      const Index stop = run_end(block, end), group = is_regular ? block / group_blocks_ : 0;
+      const Index stop = run_end(block, end), group = group_of(block);
       float sums_of_x[std::size_t(Batch)];
       sum_inputs<Batch>(x, block, stop, sums_of_x);
       Panel<Isa, Batch, Vectors> sums = offsets<Isa, Batch, Vectors>(sums_of_x);
@@ -96,18 +92,30 @@ class IntegerRuns {
   }
 
  private:
+  /// Blocks of a group; 0 if a group has all.
+  static constexpr Index blocks_of_group =
+      scales_sums && Grouping::group_cols != All ? ceil_divide(Grouping::group_cols, input_block) : 0;
   /// Blocks of a run; the last ones of a group may be fewer.
-  static constexpr int run_blocks = scales_sums && Grouping::group_cols != All
-                                        ? int(std::min<Index>(ceil_divide(Grouping::group_cols, input_block), 8))
-                                        : 8;
+  static constexpr Index run_blocks = blocks_of_group > 0 ? std::min(blocks_of_group, longest) : longest;
 
   static Index extent(const Term& term) noexcept {
     return group_extent(scales_sums ? Grouping::group_cols : All, term.cols());
   }
 
-  Index run_end(Index block, Index end) const noexcept {
-    const Index group_end = (block / group_blocks_ + 1) * group_blocks_;
-    return std::min(std::min(block + run_blocks, group_end), end);
+  /// A division by a number that is known here.
+  static Index group_of([[maybe_unused]] Index block) noexcept {
+    if constexpr (blocks_of_group > 0)
+      return block / blocks_of_group;
+    else
+      return 0;
+  }
+
+  static Index run_end(Index block, Index end) noexcept {
+    const Index stop = std::min(block + run_blocks, end);
+    if constexpr (blocks_of_group > longest)
+      return std::min(stop, (group_of(block) + 1) * blocks_of_group);
+    else
+      return stop;  // runs are groups
   }
 
   template <int Batch>
@@ -177,7 +185,7 @@ class IntegerRuns {
   }
 
   const Term& term_;
-  Index extent_, group_blocks_;
+  Index extent_;
   float unit_, offset_;
 };
 

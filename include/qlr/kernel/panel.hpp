@@ -70,16 +70,17 @@ void compute_panel(MatrixView<float> y, Index b, Index i, const AddProduct& add_
     }
 }
 
+/// The vectors [b, b1), `Batch` at a time, panel of rows after panel: its codes are in a cache for all but the first.
 template <class Isa, int Batch, class AddProduct>
-void compute_rows(MatrixView<float> y, Index b, Index i0, Index i1, const AddProduct& add_product) noexcept {
+void compute_rows(MatrixView<float> y, Index b, Index b1, Index i0, Index i1, const AddProduct& add_product) noexcept {
   constexpr int vectors = panel_vectors<Isa, Batch>;
   constexpr Index rows = Panel<Isa, Batch, vectors>::rows;
   for (Index i = i0; i < i1;) {
     if (i % block_rows + rows <= block_rows && i + rows <= i1) {
-      compute_panel<Isa, Batch, vectors>(y, b, i, add_product);
+      for (Index k = b; k < b1; k += Batch) compute_panel<Isa, Batch, vectors>(y, k, i, add_product);
       i += rows;
     } else {
-      for (Index k = 0; k < std::min<Index>(Batch, y.rows - b); ++k) compute_panel<Isa, 1, 1>(y, b + k, i, add_product);
+      for (Index k = b; k < b1; ++k) compute_panel<Isa, 1, 1>(y, k, i, add_product);
       i += lanes<Isa>;
     }
   }
@@ -94,11 +95,13 @@ void compute_rows(MatrixView<float> y, Index b, Index i0, Index i1, const AddPro
 /// @pre i0 is a multiple of 16, i1 too or y.cols
 template <class Isa, class AddProduct>
 void compute_product(MatrixView<float> y, Index i0, Index i1, const AddProduct& add_product) noexcept {
+  constexpr Index alone = 2;  // so many vectors are quicker one by one than as part of a panel
   for (Index b = 0; b < y.rows; b += panel_batch) {
-    if (y.rows - b == 1)
-      detail::compute_rows<Isa, 1>(y, b, i0, i1, add_product);
+    const Index b1 = std::min(b + panel_batch, y.rows);
+    if (b1 - b <= alone)
+      detail::compute_rows<Isa, 1>(y, b, b1, i0, i1, add_product);
     else
-      detail::compute_rows<Isa, panel_batch>(y, b, i0, i1, add_product);
+      detail::compute_rows<Isa, panel_batch>(y, b, b1, i0, i1, add_product);
   }
 }
 
