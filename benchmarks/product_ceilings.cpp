@@ -1,0 +1,88 @@
+#include <benchmark/benchmark.h>
+
+#include <cstdint>
+#include <string>
+
+#include "products.hpp"
+#include "qlr/kernel/isa/dot.hpp"
+
+/// What the machine can do at most: reading, and dot products of bytes.
+namespace qlr::benchmarks {
+
+namespace {
+
+/// Read by each thread.
+constexpr Index l3_bytes = Index(4) << 20, l2_bytes = Index(256) << 10;
+
+/// Each thread reads `bytes` of its own `times` times.
+void read(const std::uint8_t* memory, Index bytes, Index times, int threads) {
+  Team& team = team_of(threads);
+  team.run([&](int k) {
+    for (Index n = 0; n < times; ++n) {
+      const std::uint64_t sum = read_all(memory + k * bytes, bytes, 0);
+      benchmark::DoNotOptimize(sum);
+    }
+  });
+}
+
+void time_reading(benchmark::State& state, Pages pages, Index bytes, Index times, int threads) {
+  const std::uint8_t* const memory = arena<std::uint8_t>(pages);
+  while (state.KeepRunningBatch(times)) read(memory, bytes, times, threads);
+  state.counters["bytes_per_second"] = rate(double(state.iterations() * bytes * threads));
+}
+
+/// Dot products in registers, twelve sums in turns. @return operations
+Index dot_products(Index times) {
+  using Isa = kernel::IsaOf<NativeArch>::type;
+  kernel::DotSum<Isa, 3, 1 << 20> sums[12];
+  kernel::Words<Isa> operand(0x01020301u), x(0x01ff02feu);
+  benchmark::DoNotOptimize(operand);
+  for (Index k = 0; k < times; ++k)
+    for (auto& sum : sums) sum.add(operand, x);
+  for (auto& sum : sums) {
+    const auto total = sum.total();
+    benchmark::DoNotOptimize(&total);
+  }
+  return times * 12 * 8 * kernel::lanes<Isa>;
+}
+
+void time_dot_products(benchmark::State& state, int threads) {
+  Index operations = 0;
+  for (auto _ : state)
+    team_of(threads).run([&](int k) {
+      const Index done = dot_products(100000);
+      if (k == 0) operations += done * threads;
+    });
+  state.counters["op/s"] = rate(double(operations));
+}
+
+}  // namespace
+
+void register_ceilings() {
+  for (const int threads : {1, 2}) {
+    const std::string suffix = "/threads:" + std::to_string(threads);
+    const auto add = [&](const std::string& name, Pages pages, Index bytes, Index times) {
+      register_row("read/" + name + suffix, threads,
+                   [=](benchmark::State& state) { time_reading(state, pages, bytes, times, threads); });
+    };
+    for (const Pages pages : {Pages::huge, Pages::small}) {
+      const std::string ending = pages == Pages::small ? "_4KiB" : "";
+      add("dram" + ending, pages, arena_bytes / threads, 1);
+      add("l3" + ending, pages, l3_bytes, 16);
+      add("l2" + ending, pages, l2_bytes, 256);
+    }
+    register_row("int8_peak" + suffix, threads, [=](benchmark::State& state) { time_dot_products(state, threads); });
+  }
+}
+
+double read_bandwidth(const Place& place, int threads) {
+  const std::uint8_t* const memory = arena<std::uint8_t>(place.pages);
+  const Index bytes = place.distinct ? arena_bytes / threads : l3_bytes;
+  const Index times = place.distinct ? 1 : 256;
+  if (!place.distinct) read(memory, bytes, 1, threads);
+  const double begin = seconds(threads);
+  read(memory, bytes, times, threads);
+  return double(bytes * times * threads) / (seconds(threads) - begin);
+}
+
+}  // namespace qlr::benchmarks
