@@ -73,10 +73,28 @@ struct IntegerKernel {
   }
 
   /// Adds the rows from i on of this term times the vectors from b on to the tile (vectors, rows), the same bits as by
-  /// add_product: a few blocks are decoded at a time, and then multiply all vectors.
+  /// add_product.
   template <class Isa, int Batch, int Vectors>
   static void add_products(const Term& term, const TermInput& input, Index i, Index b,
                            MatrixView<float> tile) noexcept {
+    if constexpr (decodes_first)
+      add_decoded_products<Isa, Batch, Vectors>(term, input, i, b, tile);
+    else
+      for (Index k = 0; k < tile.rows; k += Batch) {
+        auto panel = load_panel<Isa, Batch, Vectors>(tile, k);
+        add_product(term, input, b + k, i, panel);
+        store_panel(panel, tile, k);
+      }
+  }
+
+ private:
+  /// Operands in one plane of bits take a shift and a mask, or a look-up: no more than to load them from memory.
+  static constexpr bool decodes_first = !is_scalar_grid<Grid> || Term::Codes::planes > 1;
+
+  /// A few blocks are decoded at a time, and then multiply all vectors.
+  template <class Isa, int Batch, int Vectors>
+  static void add_decoded_products(const Term& term, const TermInput& input, Index i, Index b,
+                                   MatrixView<float> tile) noexcept {
     using Decoded = DecodedBlocks<Isa, Term, Vectors>;
     const Runs runs(term, offset());
     const IntegerLanes<Isa, Term> codes(term, i);
@@ -102,7 +120,6 @@ struct IntegerKernel {
     }
   }
 
- private:
   static constexpr float offset() noexcept {
     return sums_minima ? 0.5f * float(Integers::largest) : Integers::offset();
   }
