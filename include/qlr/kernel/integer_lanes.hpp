@@ -64,15 +64,6 @@ struct QuadPlace {
   static constexpr int bit(int plane, int quad) noexcept { return quad % per_word(plane) * Codes::width(plane); }
 };
 
-/// Shifted right by a number of bits that may be negative.
-template <int Bits, class Isa>
-Words<Isa> shifted(const Words<Isa>& words) noexcept {
-  if constexpr (Bits >= 0)
-    return shift_right<Bits, Isa>(words);
-  else
-    return shift_left<-Bits, Isa>(words);
-}
-
 /// The operands of scalar grids: four neighbouring tiles in the four bytes of each lane.
 template <class Isa, class Grid>
 class Operands {

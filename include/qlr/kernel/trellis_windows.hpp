@@ -62,20 +62,33 @@ class TrellisWindows {
     /// The windows of the Vector-th register.
     template <int Vector>
     [[gnu::always_inline]] Windows windows() const noexcept {
+      constexpr int vector = registers_above + Vector;
+      if constexpr (chain_bits == 8) {
+        const Words<Isa> above = row_above<8 / Grid::code_bits, vector>(rows_), low(0x00ff00ffu);
+        return {bits_of(low, rows_[vector], shift_left<8, Isa>(above)),
+                bits_of(low, shift_right<8, Isa>(rows_[vector]), above)};
+      }
       Windows windows{Words<Isa>(0u), Words<Isa>(0u)};
       unroll<int(ceil_divide(TrellisWindow::bits, chain_bits))>([&](auto k) QLR_UNROLLED {
         constexpr int up = decltype(k)::value * chain_bits;
         constexpr std::uint32_t mask = (1u << std::min(chain_bits, TrellisWindow::bits - up)) - 1;
         const Words<Isa> part = row_above<up / Grid::code_bits, registers_above + Vector>(rows_);
-        const Words<Isa> fields(mask * 0x00010001u);
-        windows.even |= shift_left<up, Isa>(part & fields);
-        windows.odd |= shift_left<up, Isa>(shift_right<8, Isa>(part) & fields);
+        const Words<Isa> fields((mask << up) * 0x00010001u);
+        windows.even |= shifted<-up, Isa>(part) & fields;
+        windows.odd |= shifted<8 - up, Isa>(part) & fields;
       });
       return windows;
     }
 
    private:
     friend TrellisWindows;
+
+    /// The mask's bits of `a`, the others of `b`.
+    [[gnu::always_inline]] static Words<Isa> bits_of(const Words<Isa>& mask, const Words<Isa>& a,
+                                                     const Words<Isa>& b) noexcept {
+      return ((a ^ b) & mask) ^ b;
+    }
+
     Words<Isa> rows_[std::size_t(registers_above + Vectors)];
   };
 

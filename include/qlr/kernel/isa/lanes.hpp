@@ -94,6 +94,15 @@ inline Words<Isa> shift_left(const Words<Isa>& words) noexcept {
     return words << Bits;
 }
 
+/// Shifted right by a number of bits that may be negative.
+template <int Bits, class Isa>
+inline Words<Isa> shifted(const Words<Isa>& words) noexcept {
+  if constexpr (Bits >= 0)
+    return shift_right<Bits, Isa>(words);
+  else
+    return shift_left<-Bits, Isa>(words);
+}
+
 /// By a number that is known at run time only, 0 included.
 template <class Isa>
 inline Words<Isa> shift_right(const Words<Isa>& words, int bits) noexcept {
