@@ -1,7 +1,3 @@
-#include <cmath>
-#include <cstdint>
-#include <string>
-
 #include "integer_reference.hpp"
 
 namespace {
@@ -12,12 +8,6 @@ using test::check_integer_term;
 using test::random_vector;
 using test::RandomLayer;
 using test::run_matmul;
-
-/// A scalar grid of a user.
-struct Skewed : ScalarGrid<Skewed, 3> {
-  static float value(std::uint32_t code) noexcept { return float(code * 5 % 8) - 1.25f; }
-  static std::string name() { return "Skewed"; }
-};
 
 }  // namespace
 
@@ -30,10 +20,6 @@ using Uniform5 = Quantizer<5, PerBlock<All, 3>, Uniform, Log8>;
 using Uniform6 = Quantizer<6, PerBlock<16, All>>;
 using Uniform7 = Quantizer<7, PerGroup<32>, Uniform, Log8>;
 using Uniform8 = Quantizer<8, PerRow>;
-using Asymmetric6 = Quantizer<6, PerRow, UniformAsymmetric, Float>;
-using NormalFloat4 = Quantizer<4, PerGroup<64>, NormalFloat>;
-using Trits = Quantizer<2, PerTensor, Ternary, Float>;
-using OfUser = Quantized<Skewed, PerGroup<32>>;
 
 TEST_CASE("products of uniform grids in integers agree with the reference") {
   check_integer_term<Uniform1>();
@@ -48,23 +34,6 @@ TEST_CASE("products of uniform grids in integers agree with the reference") {
   check_integer_term<Quantizer<4, PerRow, Uniform, NoScale>>();
 }
 
-TEST_CASE("products of grids with a minimum in integers agree with the reference") {
-  check_integer_term<Quantizer<1, PerGroup<16>, UniformAsymmetric, Bf16>>();
-  check_integer_term<Quantizer<2, PerGroup<64>, UniformAsymmetric>>();
-  check_integer_term<Quantizer<4, PerColumn, UniformAsymmetric>>();
-  check_integer_term<Asymmetric6>();
-  check_integer_term<Quantizer<8, PerBlock<5, 9>, UniformAsymmetric>>();
-}
-
-TEST_CASE("products of grids that are tables in integers agree with the reference") {
-  check_integer_term<Quantizer<2, PerRow, NormalFloat>>();
-  check_integer_term<Quantizer<4, PerColumn, NormalFloat, Log8>>();
-  check_integer_term<NormalFloat4>();
-  check_integer_term<Trits>();
-  check_integer_term<OfUser>();
-  check_integer_term<Quantizer<3, PerGroup<32>, NormalFloat, Quantizer<8, PerGroup<16>, UniformAsymmetric>>>();
-}
-
 TEST_CASE("no sum overflows where all codes and all x are extreme") {
   check_extremes<Uniform1>();
   check_extremes<Uniform2>();
@@ -74,10 +43,6 @@ TEST_CASE("no sum overflows where all codes and all x are extreme") {
   check_extremes<Uniform6>();
   check_extremes<Uniform7>();
   check_extremes<Uniform8>();
-  check_extremes<Asymmetric6>();
-  check_extremes<NormalFloat4>();
-  check_extremes<Trits>();
-  check_extremes<OfUser>();
 }
 
 TEST_CASE("a block of x that is tiny counts as zeros, and one that is huge as it is") {
