@@ -111,7 +111,9 @@ class CodeLanes {
     if constexpr (!Block<Vectors>::is_whole)
       for (Index step = 0; step < steps; ++step)
         for (int vector = 0; vector < Vectors; vector += lines_apart)
-          prefetch(words, (prefetched_steps + step) * step_bytes * height_ + bytes_below(vector));
+          for (Index word = 0; word < step_bytes / 4; ++word)
+            prefetch(words,
+                     (prefetched_steps + step) * step_bytes * height_ + bytes_below(vector) + word * strip_bytes_);
     return {words, height_, strip_bytes_};
   }
 
