@@ -1,6 +1,5 @@
 #pragma once
 
-#include <algorithm>
 #include <atomic>
 #include <functional>
 #include <thread>
@@ -37,10 +36,7 @@ class Team {
   /// Calls work(begin, end) for thread k's part of `count`, cut at multiples of `step`.
   template <class Work>
   void share(Index count, Index step, int k, Work&& work) const {
-    const Index steps = ceil_divide(count, step);
-    const Index begin = std::min(count, steps * k / size() * step);
-    const Index end = std::min(count, steps * (k + 1) / size() * step);
-    if (begin < end) work(begin, end);
+    ::share(count, step, k, size(), work);
   }
 
  private:

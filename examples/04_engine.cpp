@@ -1,6 +1,5 @@
 // An inference engine's side: C++17 without Eigen and exceptions, a layer in the engine's buffers, the engine's
 // threads.
-#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstring>
@@ -20,15 +19,6 @@ using Rotated = qlr::Transformed<qlr::QplusLR<qlr::Quantizer<Bits, qlr::PerRow, 
 // What this engine ships kernels for; a file says which it is.
 using Layer = qlr::AnyLayer<Rotated<2>, Rotated<4>>;
 int fail(const qlr::Error& error) { return std::fprintf(stderr, "04_engine: %s\n", error.message.c_str()), 1; }
-
-/// Calls work(begin, end) for thread k's part of `count`, cut at multiples of `step`.
-template <class Work>
-void share(qlr::Index count, qlr::Index step, int k, int threads, Work&& work) {
-  const qlr::Index steps = qlr::ceil_divide(count, step);
-  const qlr::Index begin = std::min(count, steps * k / threads * step);
-  const qlr::Index end = std::min(count, steps * (k + 1) / threads * step);
-  if (begin < end) work(begin, end);
-}
 
 }  // namespace
 

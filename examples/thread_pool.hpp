@@ -1,6 +1,8 @@
 #pragma once
 
+#include <algorithm>
 #include <condition_variable>
+#include <cstddef>
 #include <functional>
 #include <mutex>
 #include <thread>
@@ -60,3 +62,12 @@ class ThreadPool {
   long round_ = 0;
   std::vector<std::thread> helpers_;
 };
+
+/// Calls work(begin, end) for thread k's part of `count`, cut at multiples of `step`.
+template <class Work>
+void share(std::ptrdiff_t count, std::ptrdiff_t step, int k, int threads, Work&& work) {
+  const std::ptrdiff_t steps = (count + step - 1) / step;
+  const std::ptrdiff_t begin = std::min(count, steps * k / threads * step);
+  const std::ptrdiff_t end = std::min(count, steps * (k + 1) / threads * step);
+  if (begin < end) work(begin, end);
+}
