@@ -163,14 +163,24 @@ struct Packing : private rule::CodeIsOneToThirtyTwoBits<CodeBits>, private rule:
   static constexpr std::uint32_t get(const std::uint8_t* codes, Index rows, Index tiles, Index row,
                                      Index tile) noexcept {
     std::uint32_t code = 0;
-    for (int plane = 0; plane < planes; ++plane) {
-      const Place place = locate(plane, rows, tiles, row, tile);
-      std::uint32_t part = 0;
-      for (int byte = 0; byte < ceil_divide(width(plane), 8); ++byte)
-        part |= std::uint32_t(codes[place.byte + byte]) << 8 * byte;
-      code |= (part >> place.bit & mask(plane)) << shift(plane);
-    }
+    get_rows(codes, rows, tiles, row, row + 1, tile, &code);
     return code;
+  }
+
+  /// The codes of a tile in the rows i0 to i1, quicker than one by one. @pre 0 <= i0 <= i1 <= rows, 0 <= tile < tiles
+  static constexpr void get_rows(const std::uint8_t* codes, Index rows, Index tiles, Index i0, Index i1, Index tile,
+                                 std::uint32_t* out) noexcept {
+    QLR_ASSERT(0 <= i0 && i1 <= rows && 0 <= tile && tile < tiles);
+    for (Index row = i0; row < i1; ++row) out[row - i0] = 0;
+    for (int plane = 0; plane < planes; ++plane) {
+      const Place place = locate(plane, tiles, tile);
+      for (Index row = i0; row < i1; ++row) {
+        const std::uint8_t* from = codes + byte_of(place, rows, tiles, row);
+        std::uint32_t part = 0;
+        for (int byte = 0; byte < ceil_divide(width(plane), 8); ++byte) part |= std::uint32_t(from[byte]) << 8 * byte;
+        out[row - i0] |= (part >> place.bit & mask(plane)) << shift(plane);
+      }
+    }
   }
 
   /// Stores the code of a tile and leaves every other bit as it is.
@@ -178,14 +188,23 @@ struct Packing : private rule::CodeIsOneToThirtyTwoBits<CodeBits>, private rule:
   /// @post get(codes, rows, tiles, row, tile) == code
   static constexpr void set(std::uint8_t* codes, Index rows, Index tiles, Index row, Index tile,
                             std::uint32_t code) noexcept {
-    QLR_ASSERT(CodeBits == 32 || code >> (CodeBits % 32) == 0);
+    set_rows(codes, rows, tiles, row, row + 1, tile, &code);
+  }
+
+  /// Stores the codes of a tile in the rows i0 to i1. @pre as for get_rows, in[.] < 2^CodeBits
+  static constexpr void set_rows(std::uint8_t* codes, Index rows, Index tiles, Index i0, Index i1, Index tile,
+                                 const std::uint32_t* in) noexcept {
+    QLR_ASSERT(0 <= i0 && i1 <= rows && 0 <= tile && tile < tiles);
     for (int plane = 0; plane < planes; ++plane) {
-      const Place place = locate(plane, rows, tiles, row, tile);
+      const Place place = locate(plane, tiles, tile);
       const std::uint32_t keep = ~(mask(plane) << place.bit);
-      const std::uint32_t part = (code >> shift(plane) & mask(plane)) << place.bit;
-      for (int byte = 0; byte < ceil_divide(width(plane), 8); ++byte) {
-        std::uint8_t& target = codes[place.byte + byte];
-        target = std::uint8_t((target & keep >> 8 * byte) | part >> 8 * byte);
+      for (Index row = i0; row < i1; ++row) {
+        const std::uint32_t code = in[row - i0];
+        QLR_ASSERT(CodeBits == 32 || code >> (CodeBits % 32) == 0);
+        const std::uint32_t part = (code >> shift(plane) & mask(plane)) << place.bit;
+        std::uint8_t* to = codes + byte_of(place, rows, tiles, row);
+        for (int byte = 0; byte < ceil_divide(width(plane), 8); ++byte)
+          to[byte] = std::uint8_t((to[byte] & keep >> 8 * byte) | part >> 8 * byte);
       }
     }
   }
@@ -198,17 +217,21 @@ struct Packing : private rule::CodeIsOneToThirtyTwoBits<CodeBits>, private rule:
   }
 
   struct Place {
-    Index byte;  // of the tensor: the first one that has a bit of the part
+    Piece piece;
+    Index byte;  // of a row's word: the first one that has a bit of the part
     int bit;     // of that byte
   };
 
-  static constexpr Place locate(int plane, Index rows, Index tiles, Index row, Index tile) noexcept {
-    QLR_ASSERT(0 <= row && row < rows && 0 <= tile && tile < tiles);
-    const Index block = row / BlockRows;
+  static constexpr Place locate(int plane, Index tiles, Index tile) noexcept {
     const Piece p = piece(plane, piece_of(plane, tile, tiles), tiles);
     const int first_bit = bit(plane, p.bytes, int(tile - p.first_tile));
-    const Index word = block_offset(block, tiles) + word_offset(p, height(block, rows), row % BlockRows);
-    return {word + first_bit / 8, first_bit % 8};
+    return {p, first_bit / 8, first_bit % 8};
+  }
+
+  /// The byte of the tensor at which a place of a row begins.
+  static constexpr Index byte_of(const Place& place, Index rows, Index tiles, Index row) noexcept {
+    const Index block = row / BlockRows;
+    return block_offset(block, tiles) + word_offset(place.piece, height(block, rows), row % BlockRows) + place.byte;
   }
 };
 

@@ -98,7 +98,8 @@ class TileCodec<Quantized<Grid, Grouping, Scale>> final : public Codec {
       }
     std::vector<std::uint32_t> old;
     if (metric.improve) {
-      for (Index i = i0; i < i1; ++i) old.push_back(term_.code(i, tile));
+      old.resize(std::size_t(height));
+      Term::Codes::get_rows(term_.codes(), rows(), term_.tiles(), i0, i1, tile, old.data());
       std::copy(old.begin(), old.end(), codes);
     }
     const auto scaled_k = scaled_metric(k, tile);
@@ -107,13 +108,12 @@ class TileCodec<Quantized<Grid, Grouping, Scale>> final : public Codec {
     if (whole > 0) Search::search(whole, scaled.data(), scaled_k.data(), codes, metric.improve);
     if (whole < height)
       Search::search(height - whole, scaled.data() + whole * tile_cols, scaled_k.data(), codes + whole, metric.improve);
-    decode(tile, i0, height, codes, decoded);
+    decode(tile, i0, height, 0, height, codes, decoded);
     if (metric.improve) keep_better(tile, i0, height, target, k, old, codes, decoded);
   }
 
   void store(Index tile, Index i0, Index i1, const std::uint32_t* codes) override {
-    std::uint8_t* stored = writable(term_.codes());
-    for (Index i = i0; i < i1; ++i) Term::Codes::set(stored, rows(), term_.tiles(), i, tile, codes[i - i0]);
+    Term::Codes::set_rows(writable(term_.codes()), rows(), term_.tiles(), i0, i1, tile, codes);
   }
 
   std::vector<std::byte> state() const override { return detail::stored_state(term_); }
@@ -158,16 +158,19 @@ class TileCodec<Quantized<Grid, Grouping, Scale>> final : public Codec {
     return result;
   }
 
-  /// What codes of the rows from i0 on decode to. Cycles are whole.
-  void decode(Index tile, Index i0, Index height, const std::uint32_t* codes, double* decoded) const {
-    const Index cycle = row_step();
-    for (Index i = 0; i < height; ++i) {
-      const Index first = i - i % cycle;
-      const Index length = std::min(cycle, height - first);
-      std::uint32_t window[Grid::lookback + 1];
-      for (int back = 0; back <= Grid::lookback; ++back)
-        window[back] = codes[first + ((i - first - back) % length + length) % length];
-      float values[std::size_t(tile_cols)];
+  /// What the codes from the `first` to the `last` decode to, of those of the `height` rows from i0 on. Cycles are
+  /// whole.
+  void decode(Index tile, Index i0, Index height, Index first, Index last, const std::uint32_t* codes,
+              double* decoded) const {
+    float values[std::size_t(tile_cols)];
+    for (Index i = first; i < last; ++i) {
+      std::uint32_t window[Grid::lookback + 1] = {codes[i]};
+      if constexpr (Grid::lookback > 0) {
+        const Index begin = i - i % row_step();
+        const Index length = std::min(row_step(), height - begin);
+        for (int back = 1; back <= Grid::lookback; ++back)
+          window[back] = codes[begin + ((i - begin - back) % length + length) % length];
+      }
       Grid::decode(window, values);
       for (Index c = 0; c < width(tile); ++c) decoded[c * height + i] = double(values[c]) * scale_of(i0 + i, tile, c);
     }
@@ -178,7 +181,6 @@ class TileCodec<Quantized<Grid, Grouping, Scale>> final : public Codec {
                    const std::vector<std::uint32_t>& old, std::uint32_t* codes, double* decoded) const {
     const Index columns = width(tile);
     std::vector<double> old_decoded(std::size_t(height * columns));
-    decode(tile, i0, height, old.data(), old_decoded.data());
     const auto cost = [&](const double* values, Index i) {
       double sum = 0;
       for (Index a = 0; a < columns; ++a)
@@ -190,6 +192,7 @@ class TileCodec<Quantized<Grid, Grouping, Scale>> final : public Codec {
     for (Index first = 0; first < height; first += row_step()) {
       const Index last = std::min(first + row_step(), height);
       if (std::equal(codes + first, codes + last, old.begin() + first)) continue;
+      decode(tile, i0, height, first, last, old.data(), old_decoded.data());
       double gain = 0;
       for (Index i = first; i < last; ++i) gain += cost(old_decoded.data(), i) - cost(decoded, i);
       if (gain > 0) continue;
