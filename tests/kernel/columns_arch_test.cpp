@@ -86,6 +86,17 @@ TEST_CASE("a right factor may be of columns") {
       check_product(RandomLayer<Layer>(rank, {33, 41, rank, 20, 3, 18}), batch);
 }
 
+TEST_CASE("a left factor may be of columns") {
+  using Left = LowRankFactor<Dynamic, Columns<Quantizer<1, PerColumn>, Quantizer<3, PerColumn, Uniform, Log8>, NoQ>>;
+  for (const Index batch : {1, 3, 17})
+    for (const std::uint32_t rows : {1u, 17u, 70u})
+      for (const std::uint32_t rank : {0u, 1u, 33u, 70u}) {
+        const std::uint32_t coarse = rank / 3, fine = rank - rank / 2;
+        const Extents extents{rows, 41, rank, coarse, fine, rank - coarse - fine};
+        check_product(RandomLayer<QplusLR<Quantizer<2, PerRow>, Left, R>>(rank, extents), batch);
+      }
+}
+
 TEST_CASE("a NaN or an infinity in x changes its own y alone, and nothing where its column is of zeros") {
   constexpr Index m = 70, n = 31, batch = 6, poisoned = 2;
   const RandomLayer<QplusLR<Rates>> layer(5, extents_of_widths(m, 0, {3, 5, 4, 9, 2, 1, 7}));

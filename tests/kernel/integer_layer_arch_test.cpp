@@ -64,6 +64,8 @@ TEST_CASE("products of columns at several rates with quantized x are near those 
   using Rates = Columns<NoQ, Quantizer<1, PerColumn, Trellis, Log8>, Quantizer<3, PerColumn, Trellis, Log8>, DenseFp16,
                         Quantizer<4, PerColumn>, Quantizer<2, PerGroup<8>>>;
   check_layer<QplusLR<Rates, L, R>>({130, 251, 40, 9, 70, 34, 3, 95, 40});
+  using Left = LowRankFactor<Dynamic, Columns<Quantizer<2, PerColumn>, Quantizer<5, PerColumn>>>;
+  check_layer<QplusLR<Quantizer<2, PerRow>, Left, R>>({130, 251, 75, 40, 35});
   check_layer<QplusLR<Any<Rates, Quantizer<2, PerRow>>>>({65, 90, 0, 9, 30, 14, 3, 34, 0},
                                                          QplusLR<Rates>().type_name());
 }

@@ -87,8 +87,10 @@ TEST_CASE("threads may multiply by one layer at the same time") {
                           test::run_matmul<Int8Activations>(shared, random_vector(std::uint64_t(thread), n), 1)));
 }
 
-TEST_CASE("threads that share the phases of one product get what one thread gets") {
-  const RandomLayer<Layer> layer(1, {m, n, rank});
+namespace {
+
+template <class Layer>
+void check_shared_phases(const RandomLayer<Layer>& layer) {
   constexpr Index batch = 6;
   const std::vector<float> x = random_vector(3, batch * n);
   const std::vector<float> expected = test::run_matmul<Int8Activations>(*layer, x, batch);
@@ -104,6 +106,14 @@ TEST_CASE("threads that share the phases of one product get what one thread gets
     together([&] { layer->finish(out, ws, 0, 3); }, [&] { layer->finish(out, ws, 3, batch); });
   });
   CHECK(test::same_bits(y, expected));
+}
+
+}  // namespace
+
+TEST_CASE("threads that share the phases of one product get what one thread gets") {
+  check_shared_phases(RandomLayer<Layer>(1, {m, n, rank}));
+  using SeveralWidths = LowRankFactor<Dynamic, Columns<Quantizer<2, PerColumn>, Quantizer<4, PerColumn>>>;
+  check_shared_phases(RandomLayer<QplusLR<Quantizer<3, PerGroup<32>>, SeveralWidths, R>>(1, {m, n, rank, 27, 13}));
 }
 
 TEST_CASE("every phase can be called on a const layer and throws nothing") {

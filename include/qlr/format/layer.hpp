@@ -53,7 +53,8 @@ void finish(const Layer& layer, float* y, Workspace workspace, Index b0, Index b
 /// A product has four phases, so that a caller's threads can share it: between two phases the caller puts a barrier,
 /// and within a phase the ranges of different threads do not overlap. With X (batch, n) and Y (batch, m), row-major:
 ///   prepare(x, ws, b0, b1)     transforms and quantizes the rows b0 to b1 of X
-///   project(ws, k0, k1)        rows k0 to k1 of t = R x, for all of the batch
+///   project(ws, k0, k1)        rows k0 to k1 of t = R x, for all of the batch; if L is Columns, the range with row 0
+///                              does all and the others nothing
 ///   multiply(ws, y, i0, i1)    rows i0 to i1 of Q x + L t, for all of the batch
 ///   finish(y, ws, b0, b1)      transforms the rows b0 to b1 of Y back
 /// Ranges of project and multiply begin at multiples of project_step and row_step and end at one or at the end. All

@@ -66,8 +66,6 @@ class QplusLR : public LayerOperations<QplusLR<Q_, L_, R_>> {
   static_assert(rule::RanksAgree < L::static_rank, R::static_rank,
                 !detail::is_absent<L> && !detail::is_absent < R >> ::value,
                 "qlr::QplusLR<Q, L, R>: L and R have the same Rank");
-  static_assert(rule::LeftFactorIsOfOnePart<detail::has_segments<L>>::value,
-                "qlr::QplusLR<Q, L, R>: L is no qlr::Columns, since threads share what a product prepares for it");
   static_assert(rule::SomethingIsStored<detail::is_absent<Q>, detail::is_absent<L>>::value,
                 "qlr::QplusLR<Q, L, R>: a layer of qlr::NoQ and qlr::NoLR stores nothing");
 

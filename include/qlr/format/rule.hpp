@@ -42,11 +42,6 @@ struct MinimumNeedsSignedScale {
   static constexpr bool value = !GridHasMinimum || ScaleIsSigned;
 };
 
-template <bool LeftHasSegments>
-struct LeftFactorIsOfOnePart {
-  static constexpr bool value = !LeftHasSegments;
-};
-
 template <bool LeftIsAbsent, bool RightIsAbsent>
 struct BothFactorsOrNeither {
   static constexpr bool value = LeftIsAbsent == RightIsAbsent;

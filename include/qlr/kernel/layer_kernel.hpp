@@ -64,6 +64,11 @@ struct LayerKernel<QplusLR<Q, L, R>, Activations> {
     if constexpr (Layer::has_factors) {
       const Places at = place(layer, memory);
       const Index rank = layer.rank();
+      if constexpr (qlr::detail::has_segments<L>) {
+        // segments gather entries of t from anywhere: the range with the first does all
+        if (k0 > 0 || k1 == 0) return;
+        k1 = rank;
+      }
       const TermInput x{read_only(at.x), at.quantized_x, at.x_for_r};
       compute_product<Isa>(at.t, k0, k1,
                            [&](auto& panel, Index b, Index k) { KernelOf<R>::add_product(layer.r(), x, b, k, panel); });
