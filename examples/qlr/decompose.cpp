@@ -19,6 +19,7 @@
 #include "qlr/core/eigen.hpp"
 #include "qlr/core/result.hpp"
 #include "qlr/decomposition/budget.hpp"
+#include "qlr/decomposition/directions.hpp"
 #include "qlr/decomposition/held_out.hpp"
 #include "qlr/io/npy.hpp"
 #include "qlr/io/output_file.hpp"
@@ -121,9 +122,25 @@ qlr::Decomposition<Layer> at_column_rates(const Settings& settings, const qlr::M
   return qlr::decompose_to_bits<Layer>(w, std::move(folds), options);
 }
 
+/// The most promising ways to spend on L R what a Q of one rate leaves.
+std::vector<LayerChoice> planned_layers(const Settings& settings, const qlr::Matrix& w, const qlr::Hessian& hessian,
+                                        double damping) {
+  constexpr std::size_t most = 4;
+  qlr::DirectionOptions options;
+  options.bits = *settings.bits;
+  options.types = direction_types(settings, w.rows(), w.cols());
+  options.damping = damping;
+  options.seed = settings.seed;
+  options.threads = settings.threads;
+  std::vector<LayerChoice> choices;
+  for (qlr::DirectionPlan& plan : qlr::plan_directions<Layer>(w, hessian, options))
+    if (choices.size() < most)
+      choices.push_back({std::move(plan.type), qlr::Index(plan.directions.size()), std::move(plan.directions)});
+  return choices;
+}
+
 /// Where several layers are possible, the one that loses least after one iteration.
-qlr::Decomposition<Layer> at_one_rate(const Settings& settings, const std::vector<LayerChoice>& possible,
-                                      const qlr::Matrix& w, std::vector<qlr::Hessian> folds,
+qlr::Decomposition<Layer> at_one_rate(const Settings& settings, const qlr::Matrix& w, std::vector<qlr::Hessian> folds,
                                       const qlr::Progress& progress) {
   qlr::DecomposeOptions options;
   options.damping = settings.damping.value_or(options.damping);
@@ -131,9 +148,13 @@ qlr::Decomposition<Layer> at_one_rate(const Settings& settings, const std::vecto
   options.threads = settings.threads;
   qlr::Hessian hessian = qlr::merged(std::move(folds));
   const auto begin = std::chrono::steady_clock::now();
+  const std::vector<LayerChoice> possible = settings.plans_directions()
+                                                ? planned_layers(settings, w, hessian, options.damping)
+                                                : possible_layers(settings, w.rows(), w.cols());
   const auto run = [&](const LayerChoice& choice, qlr::Hessian h) {
     options.type = choice.type;
     options.rank = choice.rank;
+    options.directions = choice.directions;
     return qlr::decompose<Layer>(w, std::move(h), options);
   };
   const LayerChoice* best = &possible.front();
@@ -157,6 +178,14 @@ qlr::Decomposition<Layer> at_one_rate(const Settings& settings, const std::vecto
   return result;
 }
 
+/// Flags that cannot be honoured are told before the work begins. @throws UsageError
+void expect_a_layer(const Settings& settings, qlr::Index rows, qlr::Index cols) {
+  if (settings.plans_directions())
+    direction_types(settings, rows, cols);
+  else if (!settings.has_column_rates())
+    possible_layers(settings, rows, cols);
+}
+
 }  // namespace
 
 std::string decompose(const Settings& settings) {
@@ -164,8 +193,7 @@ std::string decompose(const Settings& settings) {
   if (!settings.save.empty()) qlr::value_or_throw(qlr::OutputFile::create(settings.save));
 
   const Problem problem = read_problem(settings);
-  std::vector<LayerChoice> possible;
-  if (!settings.has_column_rates()) possible = possible_layers(settings, problem.w.rows(), problem.w.cols());
+  expect_a_layer(settings, problem.w.rows(), problem.w.cols());
 
   std::vector<qlr::ReportedStage> stages;
   std::vector<qlr::Hessian> folds = qlr::StageClock(stages).time("Hessian", problem.calibrate);
@@ -173,7 +201,7 @@ std::string decompose(const Settings& settings) {
     ProgressLine line;
     const auto progress = [&](const qlr::ReportedStep& step, int done, int of) { line.show(step, done, of); };
     return settings.has_column_rates() ? at_column_rates(settings, problem.w, std::move(folds), progress)
-                                       : at_one_rate(settings, possible, problem.w, std::move(folds), progress);
+                                       : at_one_rate(settings, problem.w, std::move(folds), progress);
   };
   auto [layer, report] = run();
   report.seconds += stages.front().seconds;

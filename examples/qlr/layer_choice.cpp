@@ -45,15 +45,15 @@ Candidate candidate(const qlr::Quantized<Grid, Grouping, Scale>& term) {
   return {term.type_name(), std::string(qlr::template_name(Grid::name())), Grouping::name(),
           Grid::code_bits / Grid::tile_cols};
 }
+template <class... Qs>
+Candidate candidate(const qlr::Columns<Qs...>& term) {
+  return {term.type_name(), "Columns", "", -1};
+}
 template <qlr::Index Rank, class Storage>
 Candidate candidate(const qlr::LowRankFactor<Rank, Storage>& factor) {
   Candidate result = candidate(factor.term());
   result.type = factor.type_name();
   return result;
-}
-template <class... Qs>
-Candidate candidate(const qlr::Columns<Qs...>& term) {
-  return {term.type_name(), "Columns", "", -1};
 }
 Candidate candidate(const qlr::NoQ& none) { return {none.type_name(), "", "", 0}; }
 
@@ -98,8 +98,9 @@ std::string q_type(const Settings& settings, int q_bits) {
                    std::to_string(q_bits) + " by " + group_flag);
 }
 
-/// The widths that the grid and the group have, falling.
-std::vector<int> widths(const Settings& settings) {
+/// The width that was asked for, or those that the grid and the group have, falling.
+std::vector<int> q_widths(const Settings& settings) {
+  if (settings.q_bits) return {*settings.q_bits};
   const std::string grid_flag = settings.grid.value_or("uniform");
   const std::string& grid = find(grids(), "--grid", grid_flag);
   const std::string& group = find(groups(), "--group", settings.group.value_or(usual_group(grid_flag)));
@@ -115,20 +116,34 @@ std::string factor_type(const Any& factors, int bits) {
   std::string list;
   for (const Candidate& known : candidates(factors)) {
     if (known.bits == bits) return known.type;
+    if (known.bits < 0) continue;
     list += (list.empty() ? "" : ", ") + std::to_string(known.bits);
   }
   throw UsageError("expected --factor-bits to be one of " + list + ", got " + std::to_string(bits));
 }
 
+/// The transform of W's left side, and usually of its right side.
+std::string rotation(const Settings& settings) {
+  return settings.rotate ? qlr::Hadamard().type_name() : qlr::Identity().type_name();
+}
+
+std::string layer_type(const Settings& settings, const std::string& q, const std::string& l, const std::string& r,
+                       const std::string& in) {
+  return "Transformed<QplusLR<" + q + "," + l + "," + r + ">," + in + "," + rotation(settings) + ">";
+}
+
 std::string layer_type(const Settings& settings, const std::string& q, const std::string& in, int factor_bits) {
-  const std::string out = settings.rotate ? qlr::Hadamard().type_name() : qlr::Identity().type_name();
-  return "Transformed<QplusLR<" + q + "," + factor_type(L(), factor_bits) + "," + factor_type(R(), factor_bits) + ">," +
-         in + "," + out + ">";
+  return layer_type(settings, q, factor_type(L(), factor_bits), factor_type(R(), factor_bits), in);
 }
 
 double bits_of(const LayerChoice& choice, qlr::Index rows, qlr::Index cols) {
   const qlr::Extents extents = {std::uint32_t(rows), std::uint32_t(cols), std::uint32_t(choice.rank)};
   return qlr::value_or_throw(qlr::shape_layer<Layer>(choice.type, extents)).bits_per_weight();
+}
+
+[[noreturn]] void refuse_bits(const Settings& settings) {
+  throw UsageError("expected --bits to allow for the Q and the rank that were asked for, got " +
+                   std::to_string(*settings.bits));
 }
 
 /// The largest rank that fits into `bits`, or none.
@@ -154,11 +169,10 @@ std::vector<LayerChoice> possible_layers(const Settings& settings, qlr::Index ro
   constexpr std::size_t most = 2;
   constexpr int usual_factor_bits = 4;
   constexpr qlr::Index usual_rank = 32;
-  const std::string rotation = settings.rotate ? qlr::Hadamard().type_name() : qlr::Identity().type_name();
   const auto choice_of = [&](int q_bits) {
-    return LayerChoice{
-        layer_type(settings, q_type(settings, q_bits), rotation, settings.factor_bits.value_or(usual_factor_bits)),
-        settings.rank.value_or(std::min({usual_rank, rows, cols}))};
+    return LayerChoice{layer_type(settings, q_type(settings, q_bits), rotation(settings),
+                                  settings.factor_bits.value_or(usual_factor_bits)),
+                       settings.rank.value_or(std::min({usual_rank, rows, cols}))};
   };
   if (!settings.bits) {
     const int q_bits = settings.q_bits.value_or(2);
@@ -167,7 +181,7 @@ std::vector<LayerChoice> possible_layers(const Settings& settings, qlr::Index ro
     return {choice_of(q_bits)};
   }
   std::vector<LayerChoice> possible;
-  for (const int q_bits : settings.q_bits ? std::vector<int>{*settings.q_bits} : widths(settings)) {
+  for (const int q_bits : q_widths(settings)) {
     LayerChoice choice = choice_of(q_bits);
     if (settings.rank) {
       if (bits_of(choice, rows, cols) <= *settings.bits) possible.push_back(choice);
@@ -178,8 +192,23 @@ std::vector<LayerChoice> possible_layers(const Settings& settings, qlr::Index ro
     if (possible.size() == (settings.rank ? 1 : most)) break;
   }
   if (!possible.empty()) return possible;
-  throw UsageError("expected --bits to allow for the Q and the rank that were asked for, got " +
-                   std::to_string(*settings.bits));
+  refuse_bits(settings);
+}
+
+std::vector<std::string> direction_types(const Settings& settings, qlr::Index rows, qlr::Index cols) {
+  constexpr std::size_t most = 2;
+  constexpr int right_bits[] = {1, 2, 4};
+  std::vector<std::string> types;
+  std::size_t fitting = 0;
+  for (const int q_bits : q_widths(settings)) {
+    const std::string q = q_type(settings, q_bits);
+    if (bits_of({layer_type(settings, q, rotation(settings), 1)}, rows, cols) > *settings.bits) continue;
+    for (const int bits : right_bits)
+      types.push_back(layer_type(settings, q, DirectionsL().type_name(), factor_type(R(), bits), rotation(settings)));
+    if (++fitting == most) break;
+  }
+  if (types.empty()) refuse_bits(settings);
+  return types;
 }
 
 std::vector<std::string> column_rates_types(const Settings& settings) {
@@ -201,7 +230,7 @@ std::string known_layers() {
       list += ", " + known.grid + "<" + std::to_string(known.bits) + ">";
   return "Q of " + list +
          " or columns at rates of their own, scales as qlr decompose makes them, L and R of Uniform<1> to Uniform<8> "
-         "or Fp16";
+         "or Fp16, or L of columns at widths of their own";
 }
 
 }  // namespace cli

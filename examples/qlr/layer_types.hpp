@@ -70,7 +70,13 @@ template <class Grouping>
 using Factors = qlr::Any<Factor<1, Grouping>, Factor<2, Grouping>, Factor<3, Grouping>, Factor<4, Grouping>,
                          Factor<5, Grouping>, Factor<6, Grouping>, Factor<7, Grouping>, Factor<8, Grouping>,
                          qlr::LowRankFactor<qlr::Dynamic, qlr::Fp16>>;
-using L = Factors<qlr::PerColumn>;
+template <int Bits>
+using LeftColumns = qlr::Quantizer<Bits, qlr::PerColumn, qlr::Uniform, qlr::Log8>;
+/// A width for every direction.
+using DirectionsL =
+    qlr::LowRankFactor<qlr::Dynamic, qlr::Columns<LeftColumns<1>, LeftColumns<2>, LeftColumns<3>, LeftColumns<4>,
+                                                  LeftColumns<5>, LeftColumns<6>, LeftColumns<7>, LeftColumns<8>>>;
+using L = Joined<Factors<qlr::PerColumn>, qlr::Any<DirectionsL>>::type;
 using R = Factors<qlr::PerRow>;
 
 using Rotation = qlr::Any<qlr::Identity, qlr::Hadamard>;

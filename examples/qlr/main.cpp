@@ -96,11 +96,14 @@ CLI::App* add_decompose(CLI::App& app, cli::Settings& settings, std::string& syn
       ->add_option("--group", settings.group,
                    "what shares a scale: tensor, row, column, or 64 of a row [row; column for a trellis]")
       ->type_name("NAME");
-  command->add_option("--rank", settings.rank, "columns of L; 0: Q alone [32, or min(m,n) if that is less]")
+  command
+      ->add_option("--rank", settings.rank,
+                   "columns of L; 0: Q alone [with --bits what loses least; else 32, or min(m,n)]")
       ->transform(integer<qlr::Index>(0, 1 << 20));
   command
-      ->add_option("--factor-bits", settings.factor_bits,
-                   "bits of L's and R's codes; 1 to 8, or 16 [4; 2 or 4 beside a rate for each column]")
+      ->add_option(
+          "--factor-bits", settings.factor_bits,
+          "bits of L's and R's codes; 1 to 8, or 16 [with --bits what loses least, in L for each column; else 4]")
       ->transform(integer(0, most));
   const auto set_rotate = [&settings](bool value) { return [&settings, value] { settings.rotate = value; }; };
   CLI::Option* rotate = command->add_flag_callback("--rotate", set_rotate(true), "rotate at random (the default)");

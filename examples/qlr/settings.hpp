@@ -21,7 +21,7 @@ struct Settings {
   std::optional<std::string> grid;   ///< none: uniform
   std::optional<std::string> group;  ///< none: what suits the grid
   std::optional<qlr::Index> rank;    ///< none: what fits into bits, else 32, or all that the matrix has
-  std::optional<int> factor_bits;    ///< none: 2 or 4 beside a rate for each column, else 4
+  std::optional<int> factor_bits;    ///< none: chosen with bits, else 4
   bool rotate = true;
 
   std::optional<double> damping;  ///< none: the library's default
@@ -31,6 +31,8 @@ struct Settings {
 
   /// Whether every column gets a rate of its own.
   bool has_column_rates() const { return bits && !q_bits && !grid && !group; }
+  /// Whether a Q of one rate leaves how many directions there are, and the bits of each, to be chosen.
+  bool plans_directions() const { return bits && !has_column_rates() && !rank && !factor_bits && q_bits != 0; }
 
   std::string save;  ///< empty: nowhere
   bool json = false;

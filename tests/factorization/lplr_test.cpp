@@ -119,10 +119,11 @@ TEST_CASE("the downdated metric is what an L fitted to R leaves over") {
   const Matrix r = random_matrix(4, 20, 2);
   const Matrix e = random_matrix(7, 20, 3);
   const Matrix rest = e - refit_left(e, r, h) * r;
-  CHECK(loss_by_loops(e, downdated(h, r, 0)) == doctest::Approx(loss_by_loops(rest, h)).epsilon(1e-6));
+  CHECK(loss_by_loops(e, downdated(h, r, Vector::Zero(r.rows()))) ==
+        doctest::Approx(loss_by_loops(rest, h)).epsilon(1e-6));
   const double half = 0.5 * (loss_by_loops(rest, h) + loss_by_loops(e, h));
-  CHECK(loss_by_loops(e, downdated(h, r, 0.5)) == doctest::Approx(half).epsilon(1e-6));
-  CHECK(downdated(h, Matrix(0, 20), 0.1).isApprox(h));
+  CHECK(loss_by_loops(e, downdated(h, r, Vector::Constant(r.rows(), 0.5))) == doctest::Approx(half).epsilon(1e-6));
+  CHECK(downdated(h, Matrix(0, 20), Vector(0)).isApprox(h));
 }
 
 }  // namespace lplr_test

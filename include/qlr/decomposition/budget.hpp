@@ -9,7 +9,6 @@
 #include <numeric>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -24,6 +23,7 @@
 #include "qlr/decomposition/decompose.hpp"
 #include "qlr/decomposition/held_out.hpp"
 #include "qlr/decomposition/report.hpp"
+#include "qlr/decomposition/segments.hpp"
 #include "qlr/factorization/lplr.hpp"
 #include "qlr/format/owned.hpp"
 #include "qlr/rounding/descent.hpp"
@@ -51,19 +51,6 @@ struct BudgetOptions {
 };
 
 namespace detail {
-
-/// How many segments the Columns in a layer's type name has. @throws std::invalid_argument if there is none
-inline std::size_t count_segments(std::string_view type) {
-  const std::size_t begin = type.find("Columns<");
-  if (begin == std::string_view::npos)
-    refuse("expected a layer whose Q is qlr::Columns to choose rates for, got ", type);
-  int depth = 0;
-  for (std::size_t end = begin; end < type.size(); ++end) {
-    depth += (type[end] == '<') - (type[end] == '>');
-    if (type[end] == '>' && depth == 0) return template_arguments(type.substr(begin, end + 1 - begin)).size();
-  }
-  refuse("expected a closed list of segments, got ", type);
-}
 
 /// All that is chosen before the first code.
 struct BudgetPlan {
@@ -256,7 +243,8 @@ BudgetPlan plan_budget(const Matrix& w, std::vector<Matrix>& folds, const std::v
   std::vector<Index> ranks = options.ranks;
   std::sort(ranks.begin(), ranks.end());
   for (const std::string& type : options.types.empty() ? std::vector{Layer().type_name()} : options.types) {
-    std::vector<Index> counts(count_segments(type), 0);
+    std::vector<Index> counts(count_segments(term_names(type).q), 0);
+    if (counts.empty()) refuse("expected a layer whose Q is qlr::Columns to choose rates for, got ", type);
     counts.front() = w.cols();
     const auto prototype = value_or_throw(Owned<Layer>::allocate(type, budget_extents(w.rows(), w.cols(), 0, counts)));
     choose_transforms(*prototype, w, folds, tokens, options);
@@ -277,19 +265,6 @@ BudgetPlan plan_budget(const Matrix& w, std::vector<Matrix>& folds, const std::v
     refuse("expected at least ", fewest_bits, " bits a weight for a matrix of shape (", w.rows(), ",", w.cols(),
            "), got ", options.bits);
   return best;
-}
-
-template <class Term>
-void store_segments(const Term&, const std::vector<int>&) {}
-template <class... Qs>
-void store_segments(const Columns<Qs...>& term, const std::vector<int>& segment) {
-  std::uint8_t* stored = writable(term.segments());
-  for (Index j = 0; j < term.cols(); ++j)
-    stored[j / 2] = std::uint8_t(stored[j / 2] | segment[std::size_t(j)] << 4 * (j % 2));
-}
-template <class... Terms>
-void store_segments(const Any<Terms...>& term, const std::vector<int>& segment) {
-  term.visit([&](const auto& held) { store_segments(held, segment); });
 }
 
 /// LDLQ and descent of Q for W (m,n) in inner coordinates, H not shrunk; leaves the best iterate stored. Reported

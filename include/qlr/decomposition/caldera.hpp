@@ -254,6 +254,13 @@ inline void improve_q(const CalderaProblem& problem, Iterate& at, int threads) {
     at.settled = refit_scales_along(problem.q, problem.h, at.q, at.gradient, threads) ? 0 : 1;
 }
 
+/// What L will leave of its first directions.
+inline Vector distortions(const Codec& l, Index directions) {
+  Vector result(directions);
+  for (Index k = 0; k < directions; ++k) result(k) = std::max(least_distortion, l.column_distortion(k));
+  return result;
+}
+
 /// A step for Q. At first it is chosen in the metric downdated by the directions that L will be fitted on
 /// (downdate.hpp), discounted by the distortion that L will have.
 inline void step_q(const CalderaProblem& problem, const CalderaOptions& options, const StartingFactors& start,
@@ -265,7 +272,7 @@ inline void step_q(const CalderaProblem& problem, const CalderaOptions& options,
   Matrix target = problem.w;
   target.noalias() -= l * at.lr.r;
   const Matrix metric =
-      first ? downdated(h, start.anchors, std::clamp(problem.l.distortion(), 1e-3, 1.0)) : Matrix(0, 0);
+      first ? downdated(h, start.anchors, distortions(problem.l, start.anchors.rows())) : Matrix(0, 0);
   if (options.q_step)
     options.q_step(problem.q, target, first ? metric : h, at.q);
   else

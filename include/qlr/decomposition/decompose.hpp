@@ -14,6 +14,7 @@
 #include "qlr/core/expect.hpp"
 #include "qlr/decomposition/caldera.hpp"
 #include "qlr/decomposition/report.hpp"
+#include "qlr/decomposition/segments.hpp"
 #include "qlr/format/any.hpp"
 #include "qlr/format/owned.hpp"
 #include "qlr/format/q_plus_lr.hpp"
@@ -34,7 +35,9 @@ struct Decomposition {
 
 /// What decompose takes beside the method's own options.
 struct DecomposeOptions : CalderaOptions {
-  Index rank = 0;         ///< where the layer's rank is Dynamic
+  Index rank = 0;  ///< where the layer's rank is Dynamic
+  /// Where L is Columns: which of its segments each of the `rank` directions belongs to (plan_directions chooses them).
+  std::vector<int> directions = {};
   std::string type = {};  ///< the layer's type name, where it holds an Any
 };
 
@@ -75,6 +78,19 @@ Matrix decoded(const Layer& layer) {
   return out.template cast<double>();
 }
 
+/// The extents of a layer whose L, if it is Columns, has directions in those segments.
+/// @throws std::invalid_argument unless there is one for each of the rank's directions, if L is Columns, else none
+inline Extents extents_with_directions(std::string_view type, Index rows, Index cols, Index rank,
+                                       const std::vector<int>& directions) {
+  const std::size_t segments = count_segments(term_names(type).l);
+  if (Index(directions.size()) != (segments > 0 ? rank : 0))
+    refuse("expected the segments of ", segments > 0 ? rank : 0, " directions for ", type, ", got those of ",
+           directions.size());
+  Extents extents = {std::uint32_t(rows), std::uint32_t(cols), std::uint32_t(rank)};
+  for (const Index count : count_columns(directions, segments)) extents.push_back(std::uint32_t(count));
+  return extents;
+}
+
 /// Fills in the losses and the bits of what is stored.
 template <class Layer>
 void report_layer(Report& report, StageClock& clock, const Layer& layer, const Matrix& w, const Matrix& h,
@@ -109,8 +125,8 @@ Decomposition<Layer> decompose(const Matrix& w, Hessian hessian, const Decompose
   Matrix h = std::move(hessian).matrix();
   const std::string type = options.type.empty() ? Layer().type_name() : options.type;
   const Index rank = Layer::static_rank == Dynamic ? options.rank : Layer::static_rank;
-  Owned<Layer> layer = value_or_throw(
-      Owned<Layer>::allocate(type, {std::uint32_t(w.rows()), std::uint32_t(w.cols()), std::uint32_t(rank)}));
+  Owned<Layer> layer = value_or_throw(Owned<Layer>::allocate(
+      type, detail::extents_with_directions(type, w.rows(), w.cols(), rank, options.directions)));
   detail::with_parts(*layer, [&](const auto& q, const auto& l, const auto& r, const auto& in, const auto& out) {
     Matrix folded_w;
     double damping = 0;
@@ -124,6 +140,7 @@ Decomposition<Layer> decompose(const Matrix& w, Hessian hessian, const Decompose
       damping = damping_of(h, options.damping);
       h.diagonal().array() += damping;
     });
+    detail::store_segments(l, options.directions);
     const auto q_codec = make_codec(q);
     const auto l_codec = make_codec(l);
     const auto r_codec = make_codec(r);

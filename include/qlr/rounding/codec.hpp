@@ -38,6 +38,8 @@ class Codec {
   /// Expected squared error on a standard normal weight at the best scale: (0, 1]; 0 where weights are stored as
   /// floats.
   virtual double distortion() const = 0;
+  /// That of column j.
+  virtual double column_distortion(Index) const { return distortion(); }
 
   /// Chooses and stores all scales (and minima): each group's squared error is made least for nearest rounding of
   /// `target` (m,n), column-major; then scales are multiplied by `multiplier`.

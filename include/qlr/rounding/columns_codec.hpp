@@ -49,6 +49,8 @@ class ColumnsCodec final : public Codec {
     return sum;
   }
 
+  double column_distortion(Index j) const override { return segments_[place_[std::size_t(j)].segment]->distortion(); }
+
   void fit_scales(const double* target, double multiplier) override {
     const Eigen::Map<const Matrix> all(target, rows_, cols_);
     for (std::size_t s = 0; s < segments_.size(); ++s) {

@@ -16,6 +16,7 @@
 #include "qlr/core/random.hpp"
 #include "qlr/format/any.hpp"
 #include "qlr/format/columns.hpp"
+#include "qlr/format/low_rank_factor.hpp"
 #include "qlr/format/q_plus_lr.hpp"
 #include "qlr/format/quantized.hpp"
 #include "qlr/rounding/levels.hpp"
@@ -61,6 +62,10 @@ template <class... Terms>
 std::vector<Rate> segment_rates(const Any<Terms...>& term) {
   return term.visit([](const auto& held) { return segment_rates(held); });
 }
+template <Index Rank, class Storage>
+std::vector<Rate> segment_rates(const LowRankFactor<Rank, Storage>& factor) {
+  return segment_rates(factor.term());
+}
 template <class Term>
 std::vector<Rate> segment_rates(const Term&) {
   return {};
@@ -76,6 +81,15 @@ struct ColumnRates {
 };
 
 namespace detail {
+
+/// Some rows of a weight of `rows`, evenly spread.
+inline std::vector<Index> sample_of_rows(Index rows) {
+  constexpr Index most = 128;
+  std::vector<Index> sample;
+  const Index stride = std::max<Index>(1, rows / most);
+  for (Index i = 0; i < rows && Index(sample.size()) < most; i += stride) sample.push_back(i);
+  return sample;
+}
 
 /// Simulates LDLQ on rows of the weight, a column's rounding being t (1 - D) plus noise: the distortion of its rate.
 /// @return the error by position; `variance` is each position's mean t^2
@@ -184,13 +198,11 @@ inline void fill_budget(std::vector<Index>& counts, const std::vector<double>& w
 /// Source: reverse water-filling, Cover and Thomas, Elements of Information Theory, section 10.3.3
 inline ColumnRates choose_rates(const Matrix& w, const SymmetricFactor& factor, const std::vector<Rate>& rates,
                                 double bits, const StoredBits& stored_bits, std::uint64_t seed) {
-  constexpr Index most_rows = 128;
   constexpr int passes = 4;
   const Index m = w.rows();
   const Index n = w.cols();
   ColumnRates result;
-  const Index stride = std::max<Index>(1, m / most_rows);
-  for (Index i = 0; i < m && Index(result.sample.size()) < most_rows; i += stride) result.sample.push_back(i);
+  result.sample = detail::sample_of_rows(m);
   const Matrix rows = w(result.sample, Eigen::all);
   std::vector<std::size_t> by_rate(rates.size());
   std::iota(by_rate.begin(), by_rate.end(), std::size_t(0));
