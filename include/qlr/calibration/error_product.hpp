@@ -5,6 +5,7 @@
 #include "qlr/core/arch.hpp"
 #include "qlr/core/eigen.hpp"
 #include "qlr/core/parallel.hpp"
+#include "qlr/core/product.hpp"
 
 namespace qlr {
 inline namespace QLR_ARCH {
@@ -26,18 +27,18 @@ void for_blocks(int threads, Index count, Body&& body) {
 /// E H (m,n) of an error E (m,n), H (n,n). The same bits for any number of threads. Cost: m n^2
 template <class Error, class Metric>
 RowMajorMatrix error_product(const Error& e, const Metric& h, int threads = 1) {
-  RowMajorMatrix product(e.rows(), h.cols());
+  RowMajorMatrix result = RowMajorMatrix::Zero(e.rows(), h.cols());
   detail::for_blocks(threads, e.rows(), [&](Index, Index i0, Index rows) {
-    product.middleRows(i0, rows).noalias() = e.middleRows(i0, rows) * h;
+    add_product(result.middleRows(i0, rows), 1, e.middleRows(i0, rows), h);
   });
-  return product;
+  return result;
 }
 
 /// product += factor L (R H): (m,n) += (m,r)(r,n). Cost: m n r
 inline void add_factors_product(RowMajorMatrix& product, double factor, const Matrix& l, const RowMajorMatrix& rh,
                                 int threads = 1) {
   detail::for_blocks(threads, product.rows(), [&](Index, Index i0, Index rows) {
-    product.middleRows(i0, rows).noalias() += factor * l.middleRows(i0, rows) * rh;
+    add_product(product.middleRows(i0, rows), factor, l.middleRows(i0, rows), rh);
   });
 }
 

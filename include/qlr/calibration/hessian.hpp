@@ -11,6 +11,7 @@
 #include "qlr/core/eigen.hpp"
 #include "qlr/core/expect.hpp"
 #include "qlr/core/parallel.hpp"
+#include "qlr/core/product.hpp"
 #include "qlr/core/view.hpp"
 
 namespace qlr {
@@ -64,7 +65,7 @@ class Hessian {
         const Index j = tile * column_tile;
         const Index width = std::min(column_tile, size() - j);
         const Index below = size() - j;
-        sum_.block(j, j, below, width).noalias() += x.rightCols(below).transpose() * x.middleCols(j, width);
+        add_product(sum_.block(j, j, below, width), 1, x.rightCols(below).transpose(), x.middleCols(j, width));
       });
     }
     tokens_ += batch.rows;

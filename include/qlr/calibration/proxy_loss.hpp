@@ -8,6 +8,7 @@
 #include "qlr/core/eigen.hpp"
 #include "qlr/core/expect.hpp"
 #include "qlr/core/parallel.hpp"
+#include "qlr/core/product.hpp"
 
 namespace qlr {
 inline namespace QLR_ARCH {
@@ -28,9 +29,9 @@ inline double proxy_loss(const Matrix& e, const Matrix& h, int threads = 1) {
     const Index width = std::min(column_tile, n - j);
     const Index below = n - j - width;
     const Matrix diagonal = h.block(j, j, width, width).selfadjointView<Eigen::Lower>();
-    Matrix product = e.middleCols(j, width) * diagonal;
-    if (below > 0) product.noalias() += 2 * e.rightCols(below) * h.block(j + width, j, below, width);
-    partial(tile) = product.cwiseProduct(e.middleCols(j, width)).sum();
+    Matrix eh = product(e.middleCols(j, width), diagonal);
+    add_product(eh, 2, e.rightCols(below), h.block(j + width, j, below, width));
+    partial(tile) = eh.cwiseProduct(e.middleCols(j, width)).sum();
   });
   double loss = 0;
   for (const double term : partial) loss += term;

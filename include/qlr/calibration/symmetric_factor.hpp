@@ -10,6 +10,7 @@
 #include "qlr/core/eigen.hpp"
 #include "qlr/core/expect.hpp"
 #include "qlr/core/parallel.hpp"
+#include "qlr/core/product.hpp"
 
 namespace qlr {
 inline namespace QLR_ARCH {
@@ -80,8 +81,9 @@ inline void factor_lower(Matrix& a, std::vector<Index>& columns, bool pivoting, 
     const Index rest = n - end, width = end - first;
     parallel_for(threads, ceil_divide(rest, cholesky_tile), [&](Index tile) {
       const Index j = end + tile * cholesky_tile;
-      a.block(j, j, n - j, std::min(cholesky_tile, n - j)).noalias() -=
-          a.block(j, first, n - j, width) * a.block(j, first, std::min(cholesky_tile, n - j), width).transpose();
+      const Index cols = std::min(cholesky_tile, n - j);
+      add_product(a.block(j, j, n - j, cols), -1, a.block(j, first, n - j, width),
+                  a.block(j, first, cols, width).transpose());
     });
   }
 }

@@ -19,6 +19,7 @@
 #include "qlr/core/arch.hpp"
 #include "qlr/core/eigen.hpp"
 #include "qlr/core/expect.hpp"
+#include "qlr/core/product.hpp"
 #include "qlr/core/random.hpp"
 #include "qlr/decomposition/decompose.hpp"
 #include "qlr/decomposition/held_out.hpp"
@@ -158,7 +159,7 @@ inline Matrix mixed_rows(const Matrix& w) {
   const Index count = std::min<Index>(128, w.rows());
   Random random(1);
   const Matrix mix = Matrix::NullaryExpr(count, w.rows(), [&] { return random.normal(); });
-  return mix * w / std::sqrt(double(w.rows()));
+  return product(mix, w) / std::sqrt(double(w.rows()));
 }
 
 /// @param folds Hessians of parts of the inputs; changed on the way, and changed back but for rounding
@@ -223,7 +224,7 @@ bool plan_rank(BudgetPlan& best, const std::string& type, Index rank, const Inne
       plan.l_state = l_codec->state();
       plan.r_state = r_codec->state();
     });
-    choose(w - plan.lr.l * plan.lr.r);
+    choose(w - product(plan.lr.l, plan.lr.r));
   }
   plan.expected_loss = relative_error(plan.columns.loss, problem.total);
   if (stored_bits(plan.columns.counts) > options.bits) return false;
@@ -272,7 +273,7 @@ BudgetPlan plan_budget(const Matrix& w, std::vector<Matrix>& folds, const std::v
 inline void round_columns(Codec& codec, const BudgetPlan& plan, Matrix w, const Matrix& h, const BudgetOptions& options,
                           StageClock& clock, std::vector<ReportedStep>& steps) {
   const double total = proxy_loss(w, h, options.threads);
-  if (plan.rank > 0) w.noalias() -= plan.lr.l * plan.lr.r;
+  if (plan.rank > 0) add_product(w, -1, plan.lr.l, plan.lr.r);
   const Matrix metric = shrunk(h, plan.held_out.shrinkage);
   double best = std::numeric_limits<double>::infinity();
   std::vector<std::byte> best_state;

@@ -15,6 +15,7 @@
 #include "qlr/core/arch.hpp"
 #include "qlr/core/eigen.hpp"
 #include "qlr/core/expect.hpp"
+#include "qlr/core/product.hpp"
 #include "qlr/decomposition/report.hpp"
 #include "qlr/factorization/downdate.hpp"
 #include "qlr/factorization/lplr.hpp"
@@ -119,7 +120,7 @@ namespace detail {
 /// constant.
 inline void refit_l(Codec& codec, const Matrix& ahr, const Matrix& gram, Matrix& l, int threads) {
   constexpr double gram_damping = 1e-6;
-  const auto loss_of = [&](const Matrix& of) { return (of * gram - 2 * ahr).cwiseProduct(of).sum(); };
+  const auto loss_of = [&](const Matrix& of) { return (product(of, gram) - 2 * ahr).cwiseProduct(of).sum(); };
   const Matrix metric = damped(gram, gram_damping);
   const Matrix wanted = solve_right(ahr, gram);
   const std::vector<std::byte> old_state = codec.state();
@@ -137,12 +138,13 @@ inline void improve_factors(Codec& l_codec, Codec& r_codec, const RowMajorMatrix
                             RowMajorMatrix& rh, int threads) {
   constexpr int r_passes = 2;
   const Matrix rt = lr.r.transpose();
-  refit_l(l_codec, error_product(ah, rt, threads), rh * rt, lr.l, threads);
+  refit_l(l_codec, error_product(ah, rt, threads), product(rh, rt), lr.l, threads);
   const Matrix lt = lr.l.transpose();
-  RowMajorMatrix pull(lt.rows(), ah.cols());  // L^T A H
-  for_blocks(threads, ah.cols(),
-             [&](Index, Index j0, Index cols) { pull.middleCols(j0, cols).noalias() = lt * ah.middleCols(j0, cols); });
-  descend_two_sided_along(r_codec, pull, lt * lr.l, h, lr.r, rh, r_passes);
+  RowMajorMatrix pull = RowMajorMatrix::Zero(lt.rows(), ah.cols());  // L^T A H
+  for_blocks(threads, ah.cols(), [&](Index, Index j0, Index cols) {
+    add_product(pull.middleCols(j0, cols), 1, lt, ah.middleCols(j0, cols));
+  });
+  descend_two_sided_along(r_codec, pull, product(lt, lr.l), h, lr.r, rh, r_passes);
 }
 
 /// Takes the factors of rank-constrained regression instead of `lr` if they lose less. @return whether they do
@@ -176,7 +178,7 @@ inline void refit_factors(Codec& l_codec, Codec& r_codec, const Matrix& target, 
   RowMajorMatrix rh = error_product(lr.r, h, options.threads);
   const RowMajorMatrix ah = error_product(target, h, options.threads);
   detail::improve_factors(l_codec, r_codec, ah, h, lr, rh, options.threads);
-  lr.loss = proxy_loss(target - lr.l * lr.r, h, options.threads);
+  lr.loss = proxy_loss(target - product(lr.l, lr.r), h, options.threads);
   if (first) detail::try_regression(l_codec, r_codec, target, h, lr, options);
 }
 
@@ -189,11 +191,10 @@ inline StartingFactors start_with_anchors(const CalderaProblem& problem, const C
   subspace.seed = options.seed;
   Matrix r(rank, problem.w.cols());
   r.topRows(anchored) = leading_eigenvectors(r.cols(), anchored, subspace, [&](const Matrix& z) {
-                          return Matrix(problem.h * z);
+                          return product(problem.h, z);
                         }).transpose();
   r.bottomRows(rank - anchored) = leading_eigenvectors(r.cols(), rank - anchored, subspace, [&](const Matrix& z) {
-                                    const Matrix wz = problem.w * z;
-                                    return Matrix(problem.w.transpose() * wz);
+                                    return product(problem.w.transpose(), product(problem.w, z));
                                   }).transpose();
   problem.r.fit_scales(r.data(), 1);
   r = round_nearest(problem.r, r, options.threads);
@@ -202,7 +203,7 @@ inline StartingFactors start_with_anchors(const CalderaProblem& problem, const C
   if (free.rows() > 0) {
     const Matrix identity = Matrix::Identity(r.cols(), r.cols());
     Matrix gram = Matrix::Identity(rank, rank);
-    gram.bottomRightCorner(free.rows(), free.rows()) = damped(free * free.transpose(), 1e-6);
+    gram.bottomRightCorner(free.rows(), free.rows()) = damped(product(free, free.transpose()), 1e-6);
     l.rightCols(free.rows()) = refit_left(problem.w, free, identity);
     problem.l.fit_scales(l.data(), 1);
     l = detail::round_left(problem.l, l, gram, options.threads);
@@ -230,7 +231,7 @@ inline double loss_from_gradient(const Matrix& w, const Matrix& q, const Matrix&
   Vector partial = Vector::Zero(w.rows());
   for_blocks<block_rows>(threads, w.rows(), [&](Index block, Index i0, Index rows) {
     Matrix error = w.middleRows(i0, rows) - q.middleRows(i0, rows);
-    error.noalias() -= l.middleRows(i0, rows) * r;
+    add_product(error, -1, l.middleRows(i0, rows), r);
     for (Index i = 0; i < rows; i += together)
       for (Index j = 0; j < w.cols(); j += cols) {
         const Index height = std::min(together, rows - i);
@@ -270,7 +271,7 @@ inline void step_q(const CalderaProblem& problem, const CalderaOptions& options,
   if (!first && !options.q_step) return improve_q(problem, at, options.threads);
   const Matrix& l = at.lr.l.size() == 0 ? start.l : at.lr.l;
   Matrix target = problem.w;
-  target.noalias() -= l * at.lr.r;
+  add_product(target, -1, l, at.lr.r);
   const Matrix metric =
       first ? downdated(h, start.anchors, distortions(problem.l, start.anchors.rows())) : Matrix(0, 0);
   if (options.q_step)
@@ -293,7 +294,7 @@ inline void step_lr(const CalderaProblem& problem, const CalderaOptions& options
     improve_factors(problem.l, problem.r, at.gradient, h, at.lr, at.rh, options.threads);
     if (first) {
       const Matrix target = problem.w - at.q;
-      at.lr.loss = proxy_loss(target - at.lr.l * at.lr.r, h, options.threads);
+      at.lr.loss = proxy_loss(target - product(at.lr.l, at.lr.r), h, options.threads);
       if (try_regression(problem.l, problem.r, target, h, at.lr, options))
         at.rh = error_product(at.lr.r, h, options.threads);
     }
@@ -340,7 +341,7 @@ inline void caldera(const CalderaProblem& problem, const CalderaOptions& options
     lplr_options.threads = options.threads;
     const LowRank lr = clock.time(
         "LR", [&] { return lplr(problem.l, problem.r, w, h, symmetric_factor(h, options.threads), lplr_options); });
-    finish_step("LR", options.iterations, lr.loss - problem.damping * (w - lr.l * lr.r).squaredNorm());
+    finish_step("LR", options.iterations, lr.loss - problem.damping * (w - product(lr.l, lr.r)).squaredNorm());
     return;
   }
 

@@ -18,6 +18,7 @@
 #include "qlr/core/arch.hpp"
 #include "qlr/core/eigen.hpp"
 #include "qlr/core/expect.hpp"
+#include "qlr/core/product.hpp"
 #include "qlr/core/random.hpp"
 #include "qlr/decomposition/decompose.hpp"
 #include "qlr/factorization/downdate.hpp"
@@ -111,8 +112,8 @@ struct DirectionProblem {
     if (leading.cols() >= rank) return;
     SubspaceOptions subspace;
     subspace.seed = seed;
-    leading = leading_eigenvectors(h.rows(), rank, subspace, [&](const Matrix& z) { return Matrix(h * z); });
-    energy = (h * leading).cwiseProduct(leading).colwise().sum();
+    leading = leading_eigenvectors(h.rows(), rank, subspace, [&](const Matrix& z) { return product(h, z); });
+    energy = product(h, leading).cwiseProduct(leading).colwise().sum();
   }
 };
 

@@ -9,6 +9,7 @@
 #include "qlr/core/arch.hpp"
 #include "qlr/core/eigen.hpp"
 #include "qlr/core/expect.hpp"
+#include "qlr/core/product.hpp"
 #include "qlr/decomposition/caldera.hpp"
 #include "qlr/factorization/lplr.hpp"
 #include "qlr/factorization/regression.hpp"
@@ -29,8 +30,8 @@ inline StartingFactors rounded_start(const CalderaProblem& problem, const Matrix
   if (r.rows() == 0) return {Matrix(a.rows(), 0), std::move(r), Matrix(0, a.cols())};
   problem.r.fit_scales(r.data(), 1);
   r = round_nearest(problem.r, r, threads);
-  const Matrix hr = h * r.transpose();
-  const Matrix l = round_left(problem.l, refit_left(a, r, h), damped(r * hr, gram_damping), threads);
+  const Matrix hr = product(h, r.transpose());
+  const Matrix l = round_left(problem.l, refit_left(a, r, h), damped(product(r, hr), gram_damping), threads);
   return {l, std::move(r), Matrix(0, a.cols())};
 }
 
@@ -83,7 +84,7 @@ inline CalderaStart start_from(Matrix l, Matrix r) {
   return [l = std::move(l), r = std::move(r)](const CalderaProblem& problem, const CalderaOptions& options) {
     expect_shape(l, problem.w.rows(), problem.r.rows(), "the starting L");
     expect_shape(r, problem.r.rows(), problem.w.cols(), "the starting R");
-    return detail::rounded_start(problem, l * r, r, problem.h, options.threads);
+    return detail::rounded_start(problem, product(l, r), r, problem.h, options.threads);
   };
 }
 

@@ -5,6 +5,7 @@
 #include "qlr/calibration/damping.hpp"
 #include "qlr/core/arch.hpp"
 #include "qlr/core/eigen.hpp"
+#include "qlr/core/product.hpp"
 
 namespace qlr {
 inline namespace QLR_ARCH {
@@ -20,12 +21,12 @@ inline constexpr double least_distortion = 1e-3;
 /// H (n,n) positive definite. @post positive definite if H is and D > 0. Cost: 2 r n^2
 inline Matrix downdated(const Matrix& h, const Matrix& r, const Vector& distortion) {
   if (r.rows() == 0) return h;
-  const Matrix rh = r * h;
-  const Eigen::LLT<Matrix> cholesky(damped(rh * r.transpose(), 1e-9));
+  const Matrix rh = product(r, h);
+  const Eigen::LLT<Matrix> cholesky(damped(product(rh, r.transpose()), 1e-9));
   const Matrix p = cholesky.matrixL().solve(rh);  // (r,n)
   Matrix result = h;
   const Matrix counted_on = (1 - distortion.array()).sqrt().matrix().asDiagonal() * p;
-  result.noalias() -= counted_on.transpose() * counted_on;
+  add_product(result, -1, counted_on.transpose(), counted_on);
   return result;
 }
 

@@ -9,6 +9,7 @@
 #include "qlr/calibration/symmetric_factor.hpp"
 #include "qlr/core/arch.hpp"
 #include "qlr/core/eigen.hpp"
+#include "qlr/core/product.hpp"
 #include "qlr/core/random.hpp"
 #include "qlr/factorization/regression.hpp"
 #include "qlr/rounding/codec.hpp"
@@ -81,7 +82,7 @@ Matrix starting_left(const Matrix& a, const Metric& h, Index rank, const LplrOpt
   Random random(options.seed);
   Matrix sketch(a.cols(), rank);
   for (double& entry : sketch.reshaped()) entry = random.normal();
-  return a * sketch;
+  return product(a, sketch);
 }
 
 /// The alternation, where round_wanted(R, L^T L) rounds R and loss(E) is tr(E H E^T).
@@ -95,10 +96,10 @@ LowRank alternate(Codec& l_codec, Codec& r_codec, const Matrix& a, const Metric&
   std::vector<std::byte> l_state;
   std::vector<std::byte> r_state;
   for (int iteration = 0; iteration < options.iterations; ++iteration) {
-    const Matrix r = round_wanted(refit_right(a, l), damped(l.transpose() * l, options.damping));
-    const Matrix hr = h * r.transpose();
-    l = round_left(l_codec, refit_left(a, r, h), damped(r * hr, options.damping), options.threads);
-    const double loss = loss_of(a - l * r);
+    const Matrix r = round_wanted(refit_right(a, l), damped(product(l.transpose(), l), options.damping));
+    const Matrix hr = product(h, r.transpose());
+    l = round_left(l_codec, refit_left(a, r, h), damped(product(r, hr), options.damping), options.threads);
+    const double loss = loss_of(a - product(l, r));
     if (!(loss < best.loss)) continue;
     best = {l, r, loss};
     l_state = l_codec.state();

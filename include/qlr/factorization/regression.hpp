@@ -8,6 +8,7 @@
 #include "qlr/core/arch.hpp"
 #include "qlr/core/eigen.hpp"
 #include "qlr/core/expect.hpp"
+#include "qlr/core/product.hpp"
 #include "qlr/factorization/subspace.hpp"
 
 namespace qlr {
@@ -28,16 +29,14 @@ Regression regression_within(const Matrix& basis, const Matrix& b, const Metric&
   const Index count = basis.cols(), kept = std::min(rank, count);
   Regression result{Matrix::Zero(a.rows(), rank), Matrix::Zero(rank, a.cols()), Vector::Zero(rank)};
   if (kept == 0) return result;
-  Matrix s(count, count);
-  const Matrix bh = b * h;
-  s.triangularView<Eigen::Lower>() = bh * b.transpose();
+  const Matrix s = product(product(b, h), b.transpose());
   const Eigen::SelfAdjointEigenSolver<Matrix> eigen(s);
   if (eigen.info() != Eigen::Success) refuse("expected a matrix A H A^T whose eigenvalues converge");
   const Matrix vectors = eigen.eigenvectors().rightCols(kept).rowwise().reverse();
   result.energy.head(kept) = eigen.eigenvalues().tail(kept).reverse().cwiseMax(0);
-  result.l.leftCols(kept).noalias() = basis * vectors;
+  result.l.leftCols(kept) = product(basis, vectors);
   for (Index k = 0; k < kept; ++k) result.l.col(k) *= detail::canonical_sign(result.l.col(k));
-  result.r.topRows(kept).noalias() = result.l.leftCols(kept).transpose() * a;
+  result.r.topRows(kept) = product(result.l.leftCols(kept).transpose(), a);
   return result;
 }
 
@@ -63,8 +62,9 @@ inline Matrix solve_right(const Matrix& b, const Matrix& g) {
   const double least =
       4 * r * std::numeric_limits<double>::epsilon() * std::max(eigen.eigenvalues()(g.rows() - 1), 0.0);
   const Vector inverse = eigen.eigenvalues().unaryExpr([&](double v) { return v > least ? 1 / v : 0; });
-  const Matrix left = b * scale.asDiagonal() * eigen.eigenvectors();
-  return left * inverse.asDiagonal() * eigen.eigenvectors().transpose() * scale.asDiagonal();
+  const Matrix vectors = scale.asDiagonal() * eigen.eigenvectors();
+  const Matrix left = product(b, vectors) * inverse.asDiagonal();
+  return product(left, vectors.transpose());
 }
 
 }  // namespace detail
@@ -85,7 +85,7 @@ Regression rank_constrained_regression(const Matrix& a, const Metric& h, Index r
   if (rank == 0 || a.rows() <= a.cols())
     return detail::regression_within(Matrix::Identity(a.rows(), a.rows()), a, h, a, rank);
   const Matrix basis = detail::orthonormalized(a);
-  return detail::regression_within(basis, basis.transpose() * a, h, a, rank);
+  return detail::regression_within(basis, product(basis.transpose(), a), h, a, rank);
 }
 
 /// As rank_constrained_regression, within a subspace found by iteration from options.start and random columns.
@@ -98,12 +98,9 @@ Regression randomized_regression(const Matrix& a, const Metric& h, Index rank, c
   const Index count = rank + options.oversampling;
   if (rank == 0 || count >= std::min(a.rows(), a.cols())) return rank_constrained_regression(a, h, rank);
   detail::expect_regression(a, h);
-  const Matrix basis = detail::leading_subspace(a.rows(), count, options, [&](const Matrix& z) {
-    const Matrix az = a.transpose() * z;
-    const Matrix haz = h * az;
-    return Matrix(a * haz);
-  });
-  return detail::regression_within(basis, basis.transpose() * a, h, a, rank);
+  const Matrix basis = detail::leading_subspace(
+      a.rows(), count, options, [&](const Matrix& z) { return product(a, product(h, product(a.transpose(), z))); });
+  return detail::regression_within(basis, product(basis.transpose(), a), h, a, rank);
 }
 
 /// The best L (m,r) for a given R (r,n): L = A H R^T (R H R^T)^+ minimizes tr((A - L R) H (A - L R)^T).
@@ -118,8 +115,8 @@ Matrix refit_left(const Matrix& a, const Matrix& r, const Metric& h) {
   expect_shape(r, r.rows(), a.cols(), "R");
   expect_finite(r, "R");
   if (r.rows() == 0) return Matrix::Zero(a.rows(), 0);
-  const Matrix hr = h * r.transpose();  // (n,r)
-  return detail::solve_right(a * hr, r * hr);
+  const Matrix hr = product(h, r.transpose());  // (n,r)
+  return detail::solve_right(product(a, hr), product(r, hr));
 }
 
 /// The best R (r,n) for a given L (m,r): (L^T L) R = L^T A minimizes tr((A - L R) H (A - L R)^T), whatever H is.
@@ -131,7 +128,7 @@ inline Matrix refit_right(const Matrix& a, const Matrix& l) {
   expect_finite(a, "the matrix");
   expect_finite(l, "L");
   if (l.cols() == 0) return Matrix::Zero(0, a.cols());
-  return detail::solve_right(a.transpose() * l, l.transpose() * l).transpose();
+  return detail::solve_right(product(a.transpose(), l), product(l.transpose(), l)).transpose();
 }
 
 }  // namespace QLR_ARCH

@@ -10,6 +10,7 @@
 #include "qlr/core/arch.hpp"
 #include "qlr/core/eigen.hpp"
 #include "qlr/core/expect.hpp"
+#include "qlr/core/product.hpp"
 #include "qlr/core/random.hpp"
 
 namespace qlr {
@@ -79,12 +80,11 @@ Matrix leading_eigenvectors(Index n, Index rank, const SubspaceOptions& options,
   const Index kept = std::min(rank, n);
   if (kept == 0) return vectors;
   const Matrix basis = detail::leading_subspace(n, std::min(rank + options.oversampling, n), options, multiply);
-  const Matrix product = multiply(basis);
-  const Matrix ritz = basis.transpose() * product;
+  const Matrix ritz = product(basis.transpose(), multiply(basis));
   const Eigen::SelfAdjointEigenSolver<Matrix> eigen(0.5 * (ritz + ritz.transpose()));
   if (eigen.info() != Eigen::Success) refuse("expected a matrix whose eigenvalues converge");
   const Matrix leading = eigen.eigenvectors().rightCols(kept).rowwise().reverse();
-  vectors.leftCols(kept) = basis * leading;
+  vectors.leftCols(kept) = product(basis, leading);
   for (Index k = 0; k < kept; ++k) vectors.col(k) *= detail::canonical_sign(vectors.col(k));
   return vectors;
 }

@@ -6,6 +6,7 @@
 #include "qlr/core/arch.hpp"
 #include "qlr/core/eigen.hpp"
 #include "qlr/core/expect.hpp"
+#include "qlr/core/product.hpp"
 #include "qlr/factorization/subspace.hpp"
 
 namespace qlr {
@@ -35,14 +36,14 @@ Svd svd(const Eigen::MatrixBase<Derived>& matrix, Index rank) {
   // a long matrix first becomes a square one, which bidiagonalization handles in fewer and shorter passes
   const bool tall = m > n;
   const Matrix q = m == n ? Matrix() : detail::orthonormalized(tall ? a : a.transpose());
-  const Matrix square = m == n ? a : tall ? Matrix(q.transpose() * a) : Matrix(a * q);
+  const Matrix square = m == n ? a : tall ? product(q.transpose(), a) : product(a, q);
   const Eigen::BDCSVD<Matrix> solver(square, Eigen::ComputeFullU | Eigen::ComputeFullV);
   if (solver.info() != Eigen::Success) refuse("expected a matrix whose singular value decomposition converges");
   result.s.head(kept) = solver.singularValues().head(kept);
   const Matrix u = solver.matrixU().leftCols(kept);
   const Matrix v = solver.matrixV().leftCols(kept);
-  result.u.leftCols(kept) = m > n ? Matrix(q * u) : u;
-  result.v.leftCols(kept) = m < n ? Matrix(q * v) : v;
+  result.u.leftCols(kept) = m > n ? product(q, u) : u;
+  result.v.leftCols(kept) = m < n ? product(q, v) : v;
   for (Index k = 0; k < kept; ++k) {
     const double sign = detail::canonical_sign(result.u.col(k));
     result.u.col(k) *= sign;
@@ -64,10 +65,10 @@ Svd randomized_svd(const Eigen::MatrixBase<Derived>& matrix, Index rank, const S
   const Index count = rank + options.oversampling;
   if (rank == 0 || count >= std::min(a.rows(), a.cols())) return svd(a, rank);
   expect_finite(a, "the matrix");
-  const Matrix z = detail::leading_subspace(a.rows(), count, options,
-                                            [&](const Matrix& basis) { return Matrix(a * (a.transpose() * basis)); });
-  Svd result = svd(z.transpose() * a, rank);
-  result.u = z * result.u;
+  const Matrix z = detail::leading_subspace(
+      a.rows(), count, options, [&](const Matrix& basis) { return product(a, product(a.transpose(), basis)); });
+  Svd result = svd(product(z.transpose(), a), rank);
+  result.u = product(z, result.u);
   for (Index k = 0; k < rank; ++k) {
     const double sign = detail::canonical_sign(result.u.col(k));
     result.u.col(k) *= sign;

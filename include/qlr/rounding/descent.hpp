@@ -9,6 +9,7 @@
 #include "qlr/calibration/error_product.hpp"
 #include "qlr/core/arch.hpp"
 #include "qlr/core/eigen.hpp"
+#include "qlr/core/product.hpp"
 #include "qlr/rounding/codec.hpp"
 #include "qlr/rounding/row_chunks.hpp"
 
@@ -135,7 +136,8 @@ class RowDescent {
   /// gradient += step H(columns,:): (height,n) = (height,block)(block,n), row by row where few codes have changed.
   void feed_back(Index changed) {
     if (4 * changed > step_.size()) {
-      gradient_.noalias() += step_ * h_(Eigen::all, columns_).transpose();
+      const Matrix columns = h_(Eigen::all, columns_);
+      add_product(gradient_, 1, step_, columns.transpose());
       return;
     }
     for (Index i = 0; i < height_; ++i)
@@ -228,7 +230,7 @@ inline void descend_rows(Codec& codec, const Matrix& w, const Matrix& g, Matrix&
 /// Coordinate descent on tr(G (W - Q) H (W - Q)^T), G (m,m), H (n,n), row after row of Q; as descend() otherwise.
 /// Cost: 2 m n^2 + m^2 n, and that of descend_two_sided_along.
 inline void descend_two_sided(Codec& codec, const Matrix& w, const Matrix& g, const Matrix& h, Matrix& q, int passes) {
-  const RowMajorMatrix gwh = g * error_product(w, h);
+  const RowMajorMatrix gwh = product(g, error_product(w, h));
   RowMajorMatrix qh = error_product(q, h);
   descend_two_sided_along(codec, gwh, g, h, q, qh, passes);
 }

@@ -10,6 +10,7 @@
 #include "qlr/core/arch.hpp"
 #include "qlr/core/eigen.hpp"
 #include "qlr/core/expect.hpp"
+#include "qlr/core/product.hpp"
 #include "qlr/rounding/codec.hpp"
 #include "qlr/rounding/row_chunks.hpp"
 
@@ -94,7 +95,7 @@ inline Matrix round_ldlq(Codec& codec, const Matrix& target, const SymmetricFact
     for (; t1 < tiles.size() && p1 < p0 + detail::block_cols; ++t1) p1 = tiles[t1].first + tiles[t1].width;
     wanted.resize(target.rows(), p1 - p0);
     detail::for_row_chunks(codec, threads, [&](Index i0, Index i1) {
-      wanted.middleRows(i0, i1 - i0).noalias() = error.block(i0, 0, i1 - i0, p0) * factor.m.block(0, p0, p0, p1 - p0);
+      wanted.middleRows(i0, i1 - i0) = product(error.block(i0, 0, i1 - i0, p0), factor.m.block(0, p0, p0, p1 - p0));
     });
     for (std::size_t t = t0; t < t1; ++t) {
       const auto [tile, first, width] = tiles[t];
@@ -104,7 +105,8 @@ inline Matrix round_ldlq(Codec& codec, const Matrix& target, const SymmetricFact
       for (Index k = 0; k < width; ++k) wanted_here.col(k) += target.col(column_of(first + k));
       if (refit)
         for (Index k = 0; k < width; ++k) codec.fit_column(column_of(first + k), wanted_here.col(k).data());
-      const Matrix k = within * factor.d.segment(first, width).asDiagonal() * within.transpose();
+      const Matrix scaled = within * factor.d.segment(first, width).asDiagonal();
+      const Matrix k = product(scaled, within.transpose());
       detail::for_row_chunks(codec, threads, [&](Index i0, Index i1) {
         const Index height = i1 - i0;
         const Matrix wanted_rows = wanted_here.middleRows(i0, height);
@@ -118,8 +120,8 @@ inline Matrix round_ldlq(Codec& codec, const Matrix& target, const SymmetricFact
           error.col(first + c).segment(i0, height) = target.col(j).segment(i0, height) - values.col(c);
         }
         const Index behind = p1 - first - width;
-        wanted.block(i0, first + width - p0, height, behind).noalias() +=
-            error.block(i0, first, height, width) * factor.m.block(first, first + width, width, behind);
+        add_product(wanted.block(i0, first + width - p0, height, behind), 1, error.block(i0, first, height, width),
+                    factor.m.block(first, first + width, width, behind));
       });
     }
     t0 = t1;

@@ -13,6 +13,7 @@
 #include "qlr/calibration/symmetric_factor.hpp"
 #include "qlr/core/arch.hpp"
 #include "qlr/core/eigen.hpp"
+#include "qlr/core/product.hpp"
 #include "qlr/core/random.hpp"
 #include "qlr/format/any.hpp"
 #include "qlr/format/columns.hpp"
@@ -101,7 +102,7 @@ inline Matrix simulate_ldlq(const Matrix& rows, const SymmetricFactor& factor, c
   constexpr Index block = 64;
   for (Index p0 = 0; p0 < n; p0 += block) {
     const Index width = std::min(block, n - p0);
-    Matrix feedback = error.leftCols(p0) * factor.m.block(0, p0, p0, width);
+    Matrix feedback = product(error.leftCols(p0), factor.m.block(0, p0, p0, width));
     for (Index k = 0; k < width; ++k) {
       const Index p = p0 + k;
       const auto w = rows.col(factor.order[std::size_t(p)]);

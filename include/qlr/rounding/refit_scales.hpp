@@ -5,6 +5,7 @@
 #include "qlr/calibration/error_product.hpp"
 #include "qlr/core/arch.hpp"
 #include "qlr/core/eigen.hpp"
+#include "qlr/core/product.hpp"
 #include "qlr/rounding/codec.hpp"
 
 namespace qlr {
@@ -32,7 +33,7 @@ inline bool refit_scales_along(Codec& codec, const Matrix& h, Matrix& q, RowMajo
       if (cols == q.cols())
         gradient.middleRows(i0, rows) -= step * curvature.middleRows(i0, rows);
       else
-        gradient.middleRows(i0, rows).noalias() -= step * part * h.middleCols(j0, cols).transpose();
+        add_product(gradient.middleRows(i0, rows), -step, part, h.middleCols(j0, cols).transpose());
       part *= 1 + step;
       changed = true;
     }
