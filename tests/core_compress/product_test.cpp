@@ -58,6 +58,13 @@ TEST_CASE("products of every storage order, of parts, transposes and expressions
       }
 }
 
+TEST_CASE("a residual is what a product leaves of a matrix") {
+  for (const Index rank : {0, 1, 5}) {
+    const Matrix a = random_matrix(7, 9, 1), l = random_matrix(7, rank, 2), r = random_matrix(rank, 9, 3);
+    CHECK((residual(a, l, r) + by_loops(l, r) - a).cwiseAbs().maxCoeff() <= 1e-14 * double(1 + rank));
+  }
+}
+
 TEST_CASE("diagonal factors scale rows and columns") {
   const Matrix a = random_matrix(4, 6, 1);
   const DiagonalMatrix left(random_matrix(4, 1, 2).col(0)), right(random_matrix(6, 1, 3).col(0));

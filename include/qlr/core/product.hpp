@@ -78,7 +78,13 @@ Matrix product(const Eigen::MatrixBase<A>& a, const Eigen::MatrixBase<B>& b) {
   return result;
 }
 
-/// The same for a diagonal factor. Cost: that of the result
+/// A - L R (m,n), with no other matrix of its size. Cost: m n r
+inline Matrix residual(Matrix a, const Matrix& l, const Matrix& r) {
+  add_product(a, -1, l, r);
+  return a;
+}
+
+/// The same as product() for a diagonal factor. Cost: that of the result
 template <class B>
 Matrix product(const DiagonalMatrix& a, const Eigen::MatrixBase<B>& b) {
   return a * b;

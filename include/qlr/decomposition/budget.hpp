@@ -224,7 +224,7 @@ bool plan_rank(BudgetPlan& best, const std::string& type, Index rank, const Inne
       plan.l_state = l_codec->state();
       plan.r_state = r_codec->state();
     });
-    choose(w - product(plan.lr.l, plan.lr.r));
+    choose(residual(w, plan.lr.l, plan.lr.r));
   }
   plan.expected_loss = relative_error(plan.columns.loss, problem.total);
   if (stored_bits(plan.columns.counts) > options.bits) return false;

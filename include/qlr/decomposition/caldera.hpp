@@ -178,7 +178,7 @@ inline void refit_factors(Codec& l_codec, Codec& r_codec, const Matrix& target, 
   RowMajorMatrix rh = error_product(lr.r, h, options.threads);
   const RowMajorMatrix ah = error_product(target, h, options.threads);
   detail::improve_factors(l_codec, r_codec, ah, h, lr, rh, options.threads);
-  lr.loss = proxy_loss(target - product(lr.l, lr.r), h, options.threads);
+  lr.loss = proxy_loss(residual(target, lr.l, lr.r), h, options.threads);
   if (first) detail::try_regression(l_codec, r_codec, target, h, lr, options);
 }
 
@@ -270,8 +270,7 @@ inline void step_q(const CalderaProblem& problem, const CalderaOptions& options,
   const bool first = at.q.size() == 0;
   if (!first && !options.q_step) return improve_q(problem, at, options.threads);
   const Matrix& l = at.lr.l.size() == 0 ? start.l : at.lr.l;
-  Matrix target = problem.w;
-  add_product(target, -1, l, at.lr.r);
+  const Matrix target = residual(problem.w, l, at.lr.r);
   const Matrix metric =
       first ? downdated(h, start.anchors, distortions(problem.l, start.anchors.rows())) : Matrix(0, 0);
   if (options.q_step)
@@ -293,10 +292,12 @@ inline void step_lr(const CalderaProblem& problem, const CalderaOptions& options
   } else {
     improve_factors(problem.l, problem.r, at.gradient, h, at.lr, at.rh, options.threads);
     if (first) {
+      at.gradient.resize(0, 0);  // memory that the regression needs
       const Matrix target = problem.w - at.q;
-      at.lr.loss = proxy_loss(target - product(at.lr.l, at.lr.r), h, options.threads);
+      at.lr.loss = proxy_loss(residual(target, at.lr.l, at.lr.r), h, options.threads);
       if (try_regression(problem.l, problem.r, target, h, at.lr, options))
         at.rh = error_product(at.lr.r, h, options.threads);
+      at.gradient = error_product(target, h, options.threads);
     }
   }
   add_factors_product(at.gradient, -1, at.lr.l, at.rh, options.threads);
@@ -341,7 +342,7 @@ inline void caldera(const CalderaProblem& problem, const CalderaOptions& options
     lplr_options.threads = options.threads;
     const LowRank lr = clock.time(
         "LR", [&] { return lplr(problem.l, problem.r, w, h, symmetric_factor(h, options.threads), lplr_options); });
-    finish_step("LR", options.iterations, lr.loss - problem.damping * (w - product(lr.l, lr.r)).squaredNorm());
+    finish_step("LR", options.iterations, lr.loss - problem.damping * residual(w, lr.l, lr.r).squaredNorm());
     return;
   }
 

@@ -99,7 +99,7 @@ LowRank alternate(Codec& l_codec, Codec& r_codec, const Matrix& a, const Metric&
     const Matrix r = round_wanted(refit_right(a, l), damped(product(l.transpose(), l), options.damping));
     const Matrix hr = product(h, r.transpose());
     l = round_left(l_codec, refit_left(a, r, h), damped(product(r, hr), options.damping), options.threads);
-    const double loss = loss_of(a - product(l, r));
+    const double loss = loss_of(residual(a, l, r));
     if (!(loss < best.loss)) continue;
     best = {l, r, loss};
     l_state = l_codec.state();
