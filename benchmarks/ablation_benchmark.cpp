@@ -1,4 +1,5 @@
-// What each ingredient of decompose_to_bits is worth: its loss as it is, and with each ingredient left out once.
+// What each ingredient of decompose_to_bits is worth: its loss as it is, and with each ingredient left out once; last
+// with W's rows in groups, which was tried and is no part of it.
 //
 //   ablation_benchmark [DIR [BITS [ITERATIONS]]]
 //
@@ -8,30 +9,22 @@
 // Calibrated on alternate blocks of 50 rows of the inputs, and measured on those and on the others: relative proxy
 // losses, in which H is not damped. A row for each matrix and variant as it comes, then a table of geometric means.
 #include <algorithm>
-#include <chrono>
-#include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
-#include <filesystem>
 #include <functional>
 #include <numeric>
 #include <optional>
-#include <string>
-#include <string_view>
-#include <utility>
 #include <vector>
 
 #include "../examples/qlr/layer_types.hpp"
+#include "ablation.hpp"
 #include "qlr/calibration/hessian.hpp"
-#include "qlr/calibration/proxy_loss.hpp"
 #include "qlr/calibration/shrinkage.hpp"
 #include "qlr/calibration/symmetric_factor.hpp"
 #include "qlr/decomposition/budget.hpp"
 #include "qlr/decomposition/decompose.hpp"
-#include "qlr/decomposition/held_out.hpp"
-#include "qlr/io/npy.hpp"
 #include "qlr/rounding/descent.hpp"
 #include "qlr/rounding/ldlq.hpp"
 #include "qlr/rounding/make_codec.hpp"
@@ -44,9 +37,8 @@
 namespace {
 
 using namespace qlr;
+using namespace qlr::benchmarks;
 
-template <class Q, int FactorBits, class In, class Out>
-using LayerOf = Transformed<QplusLR<Q, cli::Factor<FactorBits, PerColumn>, cli::Factor<FactorBits, PerRow>>, In, Out>;
 template <int Bits>
 using ScalarColumns = Quantizer<Bits, PerColumn, Uniform, Log8>;
 
@@ -58,39 +50,9 @@ using Scalar = LayerOf<Columns<NoQ, ScalarColumns<1>, ScalarColumns<2>, ScalarCo
                        2, Identity, Hadamard>;
 using OneRate = LayerOf<cli::TrellisQ<2>, 4, Hadamard, Hadamard>;
 
-struct Problem {
-  Matrix w;
-  std::vector<Hessian> folds;  ///< of the inputs to calibrate on
-  Matrix h;                    ///< of both folds
-  Matrix held_out;             ///< Hessian of the other inputs
-  double bits = 0;
-  std::optional<int> iterations;
-};
-
-struct Outcome {
-  double bits = 0;
-  double calibration_loss = 0;
-  double held_out_loss = 0;
-};
-
-template <class Layer>
-Matrix decoded(const Layer& layer) {
-  RowMajorMatrixF out(layer.rows(), layer.cols());
-  std::vector<float> scratch(std::size_t(layer.decode_scratch_floats()));
-  layer.decode(MatrixView<float>(out.data(), out.rows(), out.cols()), scratch.data());
-  return out.template cast<double>();
-}
-
-template <class Layer>
-Outcome measure(const Problem& problem, const Layer& layer) {
-  const Matrix what = decoded(layer);
-  return {layer.bits_per_weight(), relative_proxy_loss(problem.w, what, problem.h),
-          relative_proxy_loss(problem.w, what, problem.held_out)};
-}
-
 BudgetOptions defaults(const Problem& problem) {
   BudgetOptions options;
-  options.bits = problem.bits;
+  options.bits = problem.settings.bits;
   options.ranks = {0, 8, 16, 32};
   return options;
 }
@@ -141,7 +103,7 @@ struct Chosen {
     const auto& inner = full.layer->layer();
     RowMajorMatrixF q = RowMajorMatrixF::Zero(inner.rows(), inner.cols());
     inner.q().add_decoded_rows(0, inner.rows(), MatrixView<float>(q.data(), q.rows(), q.cols()));
-    target -= decoded(inner) - q.cast<double>();
+    target -= qlr::detail::decoded(inner) - q.cast<double>();
   }
 };
 
@@ -149,14 +111,15 @@ struct Chosen {
 Outcome without_rates(const Problem& problem) {
   DecomposeOptions options;
   options.damping = 1e-6;
-  options.iterations = problem.iterations.value_or(options.iterations);
+  options.iterations = problem.settings.iterations.value_or(options.iterations);
   const Hessian h = Hessian::from_matrix(shrunk(problem.h, Chosen(problem).full.report.shrinkage));
   const auto bits_at = [&](Index rank) {
     const Extents extents = {std::uint32_t(problem.w.rows()), std::uint32_t(problem.w.cols()), std::uint32_t(rank)};
     return value_or_throw(shape_layer<OneRate>(OneRate().type_name(), extents)).bits_per_weight();
   };
-  if (bits_at(0) > problem.bits) return {};
-  while (options.rank < std::min(problem.w.rows(), problem.w.cols()) && bits_at(options.rank + 1) <= problem.bits)
+  if (bits_at(0) > problem.settings.bits) return {};
+  while (options.rank < std::min(problem.w.rows(), problem.w.cols()) &&
+         bits_at(options.rank + 1) <= problem.settings.bits)
     ++options.rank;
   return measure(problem, *decompose<OneRate>(problem.w, h, options).layer);
 }
@@ -177,7 +140,7 @@ Outcome compose(const Problem& problem, const Chosen& chosen, const SymmetricFac
     return value_or_throw(shape_layer<Full>(Full().type_name(), extents(counts))).bits_per_weight();
   };
   const ColumnRates rates =
-      choose_rates(chosen.target, factor, segment_rates(full.layer().q()), problem.bits, stored_bits, seed);
+      choose_rates(chosen.target, factor, segment_rates(full.layer().q()), problem.settings.bits, stored_bits, seed);
 
   const auto layer = value_or_throw(Owned<Full>::allocate(extents(rates.counts)));
   choose_transform(layer->in(), problem.w, problem.h, seed);
@@ -260,12 +223,26 @@ Outcome without_scales_after_feedback(const Problem& problem) {
   });
 }
 
-// ---- the table ----
+// ---- what was tried beside it ----
 
-struct Variant {
-  const char* name;
-  Outcome (*run)(const Problem&);
-};
+/// Groups of W's rows one below the other, each compressed as a matrix of its own.
+template <int Groups>
+Outcome row_groups(const Problem& problem) {
+  const Index rows = problem.w.rows();
+  const Index height = ceil_divide(rows, Groups);
+  Matrix what(rows, problem.w.cols());
+  double bits = 0;
+  for (Index first = 0; first < rows; first += height) {
+    const Index count = std::min(height, rows - first);
+    const auto group =
+        decompose_to_bits<Full>(problem.w.middleRows(first, count), problem.folds, defaults(problem)).layer;
+    what.middleRows(first, count) = qlr::detail::decoded(*group);
+    bits += group->bits_per_weight() * double(count) / double(rows);
+  }
+  return measure(problem, bits, what);
+}
+
+// ---- the table ----
 
 constexpr Variant variants[] = {
     {"as it is", as_it_is},
@@ -280,96 +257,15 @@ constexpr Variant variants[] = {
     {"no descent", without_descent},
     {"scales not refitted", without_refitted_scales},
     {"scales chosen before feedback", without_scales_after_feedback},
+    {"rows in 2 groups, each with rates of its own", row_groups<2>},
+    {"rows in 3 groups, each with rates of its own", row_groups<3>},
 };
-constexpr std::size_t variant_count = sizeof variants / sizeof variants[0];
-
-/// Rows of the inputs in every second block of 50, beginning with block `first`.
-RowMajorMatrixF alternate_blocks(MatrixView<const float> inputs, Index first) {
-  constexpr Index block = 50;
-  std::vector<Index> rows;
-  for (Index i = 0; i < inputs.rows; ++i)
-    if (i / block % 2 == first) rows.push_back(i);
-  if (rows.empty()) refuse("expected more than ", block, " rows of inputs, got ", inputs.rows);
-  RowMajorMatrixF gathered(Index(rows.size()), inputs.cols);
-  for (std::size_t k = 0; k < rows.size(); ++k)
-    std::copy_n(inputs.row(rows[k]), inputs.cols, gathered.row(Index(k)).data());
-  return gathered;
-}
-
-Problem read_problem(const std::string& stem, double bits, std::optional<int> iterations) {
-  const auto view = [](const RowMajorMatrixF& x) { return MatrixView<const float>(x.data(), x.rows(), x.cols()); };
-  const auto w = value_or_throw(read_npy<float>(stem + ".weight.npy"));
-  const auto inputs = value_or_throw(read_npy<float>(stem + ".inputs.npy"));
-  const RowMajorMatrixF seen = alternate_blocks(inputs.view(), 0);
-  const RowMajorMatrixF others = alternate_blocks(inputs.view(), 1);
-  Hessian all(inputs.cols);
-  all.add(view(seen));
-  Hessian held_out(inputs.cols);
-  held_out.add(view(others));
-  return {to_matrix(w.view()), split_hessians(view(seen)), all.matrix(), held_out.matrix(), bits, iterations};
-}
-
-std::vector<std::string> matrices(const std::string& directory) {
-  constexpr std::string_view ending = ".weight.npy";
-  std::vector<std::string> stems;
-  for (const auto& entry : std::filesystem::directory_iterator(directory)) {
-    const std::string path = entry.path().string();
-    if (path.ends_with(ending)) stems.push_back(path.substr(0, path.size() - ending.size()));
-  }
-  if (stems.empty()) refuse("expected files NAME.weight.npy in ", directory, ", found none");
-  std::sort(stems.begin(), stems.end());
-  return stems;
-}
-
-double geometric_mean(const std::vector<Outcome>& outcomes, double Outcome::*loss) {
-  double sum = 0;
-  for (const Outcome& outcome : outcomes) sum += std::log(outcome.*loss);
-  return std::exp(sum / double(outcomes.size()));
-}
-
-void print_table(const std::vector<std::vector<Outcome>>& outcomes, double bits) {
-  std::printf("\nGeometric means over %zu matrices at %g bits a weight; ratios to the first row.\n\n",
-              outcomes.front().size(), bits);
-  std::printf(
-      "| left out | loss on calibration inputs | ratio | loss on other inputs | ratio |\n|---|---|---|---|---|\n");
-  const double calibration = geometric_mean(outcomes.front(), &Outcome::calibration_loss);
-  const double held_out = geometric_mean(outcomes.front(), &Outcome::held_out_loss);
-  for (std::size_t v = 0; v < variant_count; ++v) {
-    if (std::any_of(outcomes[v].begin(), outcomes[v].end(), [](const Outcome& each) { return each.bits == 0; })) {
-      std::printf("| %s | - | - | - | - |\n", variants[v].name);
-      continue;
-    }
-    const double here = geometric_mean(outcomes[v], &Outcome::calibration_loss);
-    const double there = geometric_mean(outcomes[v], &Outcome::held_out_loss);
-    std::printf("| %s | %.5f | %.3f | %.5f | %.3f |\n", variants[v].name, here, here / calibration, there,
-                there / held_out);
-  }
-}
-
-void run(const std::string& directory, double bits, std::optional<int> iterations) {
-  std::vector<std::vector<Outcome>> outcomes(variant_count);
-  std::printf("matrix\tvariant\tbits\tcalibration_loss\theld_out_loss\tseconds\n");
-  for (const std::string& stem : matrices(directory)) {
-    const Problem problem = read_problem(stem, bits, iterations);
-    for (std::size_t v = 0; v < variant_count; ++v) {
-      const auto begin = std::chrono::steady_clock::now();
-      outcomes[v].push_back(variants[v].run(problem));
-      const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-      const Outcome& outcome = outcomes[v].back();
-      std::printf("%s\t%s\t%.4f\t%.5f\t%.5f\t%.1f\n", std::filesystem::path(stem).filename().c_str(), variants[v].name,
-                  outcome.bits, outcome.calibration_loss, outcome.held_out_loss, seconds);
-      std::fflush(stdout);
-    }
-  }
-  print_table(outcomes, bits);
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
   try {
-    run(argc > 1 ? argv[1] : QLR_EXAMPLE_DATA, argc > 2 ? std::atof(argv[2]) : 2.5,
-        argc > 3 ? std::optional(std::atoi(argv[3])) : std::nullopt);
+    run_variants(variants, argc > 1 ? argv[1] : QLR_EXAMPLE_DATA,
+                 {argc > 2 ? std::atof(argv[2]) : 2.5, argc > 3 ? std::optional(std::atoi(argv[3])) : std::nullopt});
   } catch (const std::exception& wrong) {
     std::fprintf(stderr, "ablation_benchmark: %s\n", wrong.what());
     return 1;
