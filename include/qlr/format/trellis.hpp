@@ -12,7 +12,9 @@
 namespace qlr {
 inline namespace QLR_ARCH {
 
-/// What all trellis codes share: four levels, computed from a window of 16 bits.
+/// What all trellis codes share: four levels, computed from a window of 16 bits. The multiplier and the rotation leave
+/// the least error at 2 bits of a hundred that were tried; one of 16 bits is one operation where one of 32 is two or
+/// more, and multiplies either half of a word.
 struct TrellisWindow {
   static constexpr int bits = 16;
   static constexpr int count = 1 << bits;
@@ -22,14 +24,15 @@ struct TrellisWindow {
   static constexpr std::array<std::int8_t, 16> quantiles = {-69, -46, -36, -27, -21, -14, -8, -3,
                                                             3,   8,   14,  21,  27,  36,  46, 69};
 
-  static constexpr std::uint32_t multiplier = 0x9E3779B1u;
-  static constexpr int shift = 13;
+  static constexpr int multiplier = 21033;
+  static constexpr int rotation = 21;
   static constexpr std::uint32_t number_mask = 0x0f0f0f0fu;
 
-  /// The low nibbles of a hash's four bytes, which are the levels' numbers.
+  /// The low nibbles of a hash's four bytes, which are the levels' numbers. The window counts as a signed integer.
   static constexpr std::uint32_t hash(std::uint32_t window) noexcept {
-    const std::uint32_t product = window * multiplier;
-    return (product ^ product >> shift) & number_mask;
+    const int signed_window = int(window & 0x7fffu) - int(window & 0x8000u);
+    const auto product = std::uint32_t(signed_window * multiplier);
+    return (product ^ (product >> rotation | product << (32 - rotation))) & number_mask;
   }
 
   static constexpr std::array<int, 4> levels(std::uint32_t window) noexcept {

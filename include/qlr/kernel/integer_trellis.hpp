@@ -64,6 +64,7 @@ class IntegerLanes<Isa, Term, std::enable_if_t<is_trellis<typename Term::Grid>>>
   static constexpr int shift = 0;
 
   Index columns_in_words() const noexcept { return windows_.tiles_in_words() * weights; }
+  bool can_pad_block(Index) const noexcept { return false; }
 
   template <int Batch, int Vectors>
   [[gnu::always_inline]] IntegerPanel<Isa, Batch, Vectors> sum_whole_block(const BlockRows<Batch>& x,
@@ -136,10 +137,8 @@ class IntegerLanes<Isa, Term, std::enable_if_t<is_trellis<typename Term::Grid>>>
     const auto quad = windows_.template quad<Tiles, Vectors>(tile);
     unroll<Vectors>([&](auto v) QLR_UNROLLED {
       const auto windows = quad.template windows<decltype(v)::value>();
-      unroll<Tiles>([&](auto t) QLR_UNROLLED {
-        const Words<Isa> window = windows.template get<decltype(t)::value>();
-        body(t, v, lookup_.masked(detail::trellis_numbers<Isa>(window)));
-      });
+      unroll<Tiles>([&](auto t)
+                        QLR_UNROLLED { body(t, v, lookup_.masked(windows.template numbers<decltype(t)::value>())); });
     });
   }
 

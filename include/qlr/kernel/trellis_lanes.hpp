@@ -60,16 +60,15 @@ class DecodeLanes<Isa, Term, std::enable_if_t<is_trellis<typename Term::Grid>>> 
       unroll<Tiles>([&](auto number) QLR_UNROLLED {
         const Index first = (tile + number) * weights;
         const Index columns = std::min(weights, j1 - first);
-        add_values<Batch, Vectors>(windows.template get<decltype(number)::value>(), v, x, first, columns, panel);
+        add_values<Batch, Vectors>(windows.template numbers<decltype(number)::value>(), v, x, first, columns, panel);
       });
     });
   }
 
-  /// Adds the columns from `first` on of one register of rows.
+  /// Adds the columns from `first` on of one register of rows, of which the numbers of levels are given.
   template <int Batch, int Vectors, class Vector>
-  void add_values(const Words<Isa>& window, Vector v, const Rows<Batch>& x, Index first, Index columns,
+  void add_values(const Words<Isa>& numbers, Vector v, const Rows<Batch>& x, Index first, Index columns,
                   Panel<Isa, Batch, Vectors>& panel) const noexcept {
-    const Words<Isa> numbers = detail::trellis_numbers<Isa>(window);
     constexpr int levels_each = int(4 / weights);
     unroll<int(weights)>([&](auto c) QLR_UNROLLED {
       if (c >= columns) return;

@@ -47,11 +47,12 @@ class TrellisWindows {
   struct Windows {
     Words<Isa> even, odd;
 
-    /// Of the Number-th tile.
+    /// The numbers of the Number-th tile's four levels, in the four bytes of each lane; their high nibbles are zero.
     template <int Number>
-    [[gnu::always_inline]] Words<Isa> get() const noexcept {
-      const Words<Isa>& pair = Number % 2 == 0 ? even : odd;
-      return Number < 2 ? pair & Words<Isa>(0xffffu) : shift_right<16, Isa>(pair);
+    [[gnu::always_inline]] Words<Isa> numbers() const noexcept {
+      const Words<Isa> product =
+          multiply_half<Number / 2, TrellisWindow::multiplier, Isa>(Number % 2 == 0 ? even : odd);
+      return (product ^ rotate_right<TrellisWindow::rotation, Isa>(product)) & Words<Isa>(TrellisWindow::number_mask);
     }
   };
 
@@ -171,17 +172,6 @@ class TrellisWindows {
   CodeLanes<Isa, Codes> codes_;
   CodeLanes<Isa, Codes> above_;
 };
-
-namespace detail {
-
-/// The numbers of a window's four levels, in the four bytes of each lane; their high nibbles are zero.
-template <class Isa>
-[[gnu::always_inline]] inline Words<Isa> trellis_numbers(const Words<Isa>& window) noexcept {
-  const Words<Isa> product = window * Words<Isa>(TrellisWindow::multiplier);
-  return (product ^ shift_right<TrellisWindow::shift, Isa>(product)) & Words<Isa>(TrellisWindow::number_mask);
-}
-
-}  // namespace detail
 
 }  // namespace kernel
 }  // namespace QLR_ARCH

@@ -103,6 +103,34 @@ inline Words<Isa> shifted(const Words<Isa>& words) noexcept {
     return shift_left<-Bits, Isa>(words);
 }
 
+/// Each word rotated right.
+template <int Bits, class Isa>
+[[gnu::always_inline]] inline Words<Isa> rotate_right(const Words<Isa>& words) noexcept {
+#if XSIMD_WITH_AVX512F
+  if constexpr (lanes<Isa> == 16) return Words<Isa>(_mm512_ror_epi32(words, Bits));
+#endif
+  return shift_right<Bits, Isa>(words) | shift_left<32 - Bits, Isa>(words);
+}
+
+/// Half of each word, 0 the low one, as a signed 16-bit integer times a constant of 16 bits.
+template <int Half, int Constant, class Isa>
+[[gnu::always_inline]] inline Words<Isa> multiply_half(const Words<Isa>& words) noexcept {
+  static_assert(-0x8000 <= Constant && Constant <= 0x7fff);
+  [[maybe_unused]] constexpr std::uint32_t factors = std::uint32_t(Constant & 0xffff) << 16 * Half;
+#if XSIMD_WITH_AVX512BW
+  if constexpr (lanes<Isa> == 16) return Words<Isa>(_mm512_madd_epi16(words, Words<Isa>(factors)));
+#endif
+#if XSIMD_WITH_AVX2
+  if constexpr (lanes<Isa> == 8) return Words<Isa>(_mm256_madd_epi16(words, Words<Isa>(factors)));
+#endif
+#if XSIMD_WITH_SSE2
+  if constexpr (lanes<Isa> == 4) return Words<Isa>(_mm_madd_epi16(words, Words<Isa>(factors)));
+#endif
+  const Ints<Isa> half =
+      (Half == 0 ? reinterpret<Ints<Isa>>(shift_left<16, Isa>(words)) : reinterpret<Ints<Isa>>(words)) >> 16;
+  return reinterpret<Words<Isa>>(half * Ints<Isa>(Constant));
+}
+
 /// By a number that is known at run time only, 0 included.
 template <class Isa>
 inline Words<Isa> shift_right(const Words<Isa>& words, int bits) noexcept {
@@ -141,8 +169,20 @@ inline Words<Isa> lanes_before(const Words<Isa>& first, const Words<Isa>& second
 }
 
 /// Asks for the cache line `distance` bytes behind an address, whether or not it belongs to the same memory.
-inline void prefetch(const std::uint8_t* bytes, Index distance) noexcept {
+///
+/// Inlined before a compiler looks for effects: GCC finds none in it and drops the call.
+[[gnu::always_inline]] inline void prefetch(const std::uint8_t* bytes, Index distance) noexcept {
   __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(bytes) + std::uintptr_t(distance)));
+}
+
+/// Whether what is read in order from memory comes sooner if it is asked for ahead: 5 to 30 % on a Sapphire Rapids class
+/// Xeon; on a Zen 4 class CPU it came later.
+inline bool is_better_asked_for() noexcept {
+#if XSIMD_WITH_SSE2
+  return __builtin_cpu_is("intel");
+#else
+  return false;
+#endif
 }
 
 /// As many little-endian words as there are lanes, from any address.
