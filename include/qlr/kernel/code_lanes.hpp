@@ -21,12 +21,17 @@ class CodeLanes {
   /// Whether the parts of a code fit into a byte, so that four neighbouring tiles are decoded from one register.
   static constexpr bool has_quads = Codes::code_bits <= 8;
 
+  /// Fewer rows than a block's leave out lines, and hardware does not foresee which.
+  template <int Vectors>
+  static constexpr bool skips_lines = Vectors * lanes<Isa> < block_rows;
+
   /// From row `row` on. @pre row is a multiple of the lanes, and of 16 unless the registers asked for end at or before
   /// the next multiple of 16
   CodeLanes(const std::uint8_t* codes, Index rows, Index tiles, Index row) noexcept : tiles_(tiles) {
     const Index block = row / block_rows;
     height_ = Codes::height(block, rows);
     first_row_ = row % block_rows;
+    bytes_left_ = (rows - block * block_rows) * Codes::row_bytes(tiles);
     block_ = codes + Codes::block_offset(block, tiles);
     const Index top = first_row_ / load_rows * load_rows;
     strip_bytes_ = 4 * std::min(load_rows, height_ - top);
@@ -39,6 +44,13 @@ class CodeLanes {
   /// Tiles of steps that have nothing but 32-bit pieces. The other ones are the last few of each row.
   Index tiles_in_words() const noexcept { return tiles_in_words_; }
 
+  /// Whether the words of 32 tiles from `tile` on can be read, those behind the last tile having any contents: its row is
+  /// all in words, and not at the end of the tensor.
+  bool can_read_block(Index tile) const noexcept {
+    const Index steps = (tile + 32) / Codes::step_tiles;
+    return tiles_ == tiles_in_words_ && steps * step_bytes * height_ <= bytes_left_;
+  }
+
   /// Where the codes of four neighbouring tiles are, for all rows.
   struct Quad {
     std::array<const std::uint8_t*, std::size_t(Codes::planes)> words;  // of the first row
@@ -48,17 +60,16 @@ class CodeLanes {
   /// The tiles from 4 * number on, for `Vectors` registers of rows. @pre has_quads, 4 * number + 4 <= tiles_in_words()
   template <int Vectors>
   Quad quad(Index number) const noexcept {
-    // fewer rows than a block's leave out lines, and hardware does not foresee which
-    constexpr bool skips_lines = Vectors * lanes<Isa> < block_rows;
     Quad quad;
     unroll<Codes::planes>([&](auto plane) QLR_UNROLLED {
       constexpr int width = Codes::width(plane);
       const auto at = std::size_t(number);
       quad.words[plane] = word_address<plane>(at / (8 / width), 0);
       quad.shifts[plane] = int(at % (8 / width)) * width;
-      if (skips_lines && quad.shifts[plane] == 0)
+      const Index ahead = skips_lines<Vectors> ? prefetched_steps * step_bytes * height_ : quads_ahead;
+      if ((skips_lines<Vectors> || asks_ahead_) && quad.shifts[plane] == 0)
         for (int vector = 0; vector < Vectors; vector += lines_apart)
-          prefetch(quad.words[plane], prefetched_steps * step_bytes * height_ + bytes_below(vector));
+          prefetch(quad.words[plane], ahead + bytes_below(vector));
     });
     return quad;
   }
@@ -94,7 +105,7 @@ class CodeLanes {
    private:
     friend CodeLanes;
     /// All rows of a block of 64, whose strides are known.
-    static constexpr bool is_whole = Vectors * lanes<Isa> == block_rows;
+    static constexpr bool is_whole = !skips_lines<Vectors>;
 
     Block(const std::uint8_t* words, Index height, Index strip_bytes) noexcept
         : words_(words), height_(height), strip_bytes_(strip_bytes) {}
@@ -103,17 +114,22 @@ class CodeLanes {
     Index height_, strip_bytes_;
   };
 
-  /// The tiles from `tile` on. @pre has_quads, tile is a multiple of 32, tile + 32 <= tiles_in_words()
+  /// The tiles from `tile` on. @pre has_quads, tile is a multiple of 32, tile + 32 <= tiles_in_words() or
+  /// can_read_block(tile)
   template <int Vectors>
   Block<Vectors> block(Index tile) const noexcept {
     constexpr Index steps = 32 / Codes::step_tiles;
     const std::uint8_t* words = plane_[0] + tile / Codes::step_tiles * (step_bytes * height_);
-    if constexpr (!Block<Vectors>::is_whole)
+    if constexpr (!skips_lines<Vectors>) {
+      if (asks_ahead_)
+        for (Index line = 0; line < steps * step_bytes * block_rows; line += 64) prefetch(words, blocks_ahead + line);
+    } else {
       for (Index step = 0; step < steps; ++step)
         for (int vector = 0; vector < Vectors; vector += lines_apart)
           for (Index word = 0; word < step_bytes / 4; ++word)
             prefetch(words,
                      (prefetched_steps + step) * step_bytes * height_ + bytes_below(vector) + word * strip_bytes_);
+    }
     return {words, height_, strip_bytes_};
   }
 
@@ -138,8 +154,10 @@ class CodeLanes {
   }
 
  private:
-  /// How many steps ahead codes are asked for.
+  /// How many steps ahead codes are asked for where lines are left out.
   static constexpr Index prefetched_steps = 6;
+  /// How many bytes ahead where they are not: codes that take more work a line want to be asked for earlier.
+  static constexpr Index blocks_ahead = 768, quads_ahead = 4096;
   /// Registers of rows whose words are one cache line.
   static constexpr int lines_apart = int(load_rows) / lanes<Isa>;
 
@@ -200,6 +218,8 @@ class CodeLanes {
   Index first_row_ = 0;
   Index tiles_ = 0;
   Index tiles_in_words_ = 0;
+  Index bytes_left_ = 0;  // of the tensor, from the block on
+  bool asks_ahead_ = is_better_asked_for();
 };
 
 }  // namespace kernel

@@ -112,6 +112,7 @@ class IntegerLanes<Isa, Term, std::enable_if_t<is_e8<typename Term::Grid>>> {
   static constexpr int operands_each = int(input_block) / 4;
 
   Index columns_in_words() const noexcept { return codes_.tiles_in_words() * tile_cols; }
+  bool can_pad_block(Index) const noexcept { return false; }
 
   template <int Batch, int Vectors>
   [[gnu::always_inline]] IntegerPanel<Isa, Batch, Vectors> sum_whole_block(const BlockRows<Batch>& x,

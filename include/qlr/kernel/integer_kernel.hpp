@@ -68,7 +68,10 @@ struct IntegerKernel {
     const auto x = inputs<Batch>(term, input, b);
     const Index whole = runs.whole_blocks(codes.columns_in_words());
     runs.add_whole(codes, x, i, 0, whole, panel);
-    runs.add_rest(codes, x, i, whole, panel);
+    if (runs.is_last_block(whole) && codes.can_pad_block(whole * input_block))
+      runs.add_whole(codes, x, i, whole, whole + 1, panel);
+    else
+      runs.add_rest(codes, x, i, whole, panel);
     if constexpr (sums_minima) add_minima(term, input, b, panel);
   }
 

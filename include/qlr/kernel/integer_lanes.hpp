@@ -150,7 +150,10 @@ class IntegerLanes {
   /// Columns from the first on that sum_whole_block can sum.
   Index columns_in_words() const noexcept { return codes_.tiles_in_words(); }
 
-  /// The block [j0, j0 + 32). @pre j0 is a multiple of 32, j0 + 32 <= columns_in_words()
+  /// Whether sum_whole_block can sum a block that has fewer columns, x being zero behind the last.
+  bool can_pad_block(Index j0) const noexcept { return codes_.can_read_block(j0); }
+
+  /// The block [j0, j0 + 32). @pre j0 is a multiple of 32, j0 + 32 <= columns_in_words() or can_pad_block(j0)
   template <int Batch, int Vectors>
   [[gnu::always_inline]] IntegerPanel<Isa, Batch, Vectors> sum_whole_block(const BlockRows<Batch>& x,
                                                                            Index j0) const noexcept {

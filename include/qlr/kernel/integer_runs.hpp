@@ -49,6 +49,9 @@ class IntegerRuns {
     return is_regular ? std::min(columns_in_words, term_.cols()) / input_block : 0;
   }
 
+  /// Whether there is one block from `block` on, cut at a multiple of 32 columns.
+  bool is_last_block(Index block) const noexcept { return is_regular && block + 1 == blocks(term_).count(); }
+
   /// Where the last of the runs ends that are, from `first` on, at most eight whole blocks together.
   Index end_of_eight(Index first, Index whole) const noexcept {
     Index end = first;
