@@ -35,14 +35,28 @@ inline std::vector<double> quantize(const std::vector<float>& x, Index extent) {
   return out;
 }
 
-/// Whether products in integers round the grid's values: what is neither uniform nor ternary has 127 steps up to its
-/// largest value.
+/// Whether products in integers round the grid's values: what is neither uniform nor ternary is a table of steps.
 template <class Grid>
 constexpr bool rounds_values() {
   if constexpr (Grid::tile_cols > 1 || Grid::lookback > 0 || std::is_same_v<Grid, Ternary<>>)
     return false;
   else
     return kernel::IntegerGrid<Grid>::is_table;
+}
+
+/// The steps up to the largest of the values: 127 of more than four values, 32 to 64 of others, those that the values are
+/// nearest to.
+inline int steps_of(const std::vector<double>& values, double largest) {
+  if (values.size() > 4) return 127;
+  std::vector<double> errors(65, 1e9);
+  for (int steps = 32; steps <= 64; ++steps) {
+    errors[std::size_t(steps)] = 0;
+    for (const double value : values) {
+      const double nearest = std::floor(value / largest * steps + 0.5) / steps;
+      errors[std::size_t(steps)] += (nearest - value / largest) * (nearest - value / largest);
+    }
+  }
+  return int(std::min_element(errors.begin(), errors.end()) - errors.begin());
 }
 
 /// The values that integer products have for the codes.
@@ -52,12 +66,15 @@ std::vector<double> integer_values(const Quantized<Grid, Grouping, Scale>& term)
   std::vector<double> values(decoded.begin(), decoded.end());
   if constexpr (rounds_values<Grid>()) {
     double largest = 0;
+    std::vector<double> of_codes;
     for (std::uint32_t code = 0; code < 1u << Grid::code_bits; ++code) {
       float of_code;
       Grid::decode(&code, &of_code);
+      of_codes.push_back(double(of_code));
       largest = std::max(largest, std::abs(double(of_code)));
     }
-    for (double& value : values) value = std::round(value / largest * 127) * largest / 127;
+    const int steps = steps_of(of_codes, largest);
+    for (double& value : values) value = std::round(value / largest * steps) * largest / steps;
   }
   return values;
 }

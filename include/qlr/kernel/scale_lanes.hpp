@@ -29,7 +29,7 @@ inline constexpr bool has_neighbours<ElementScales<Float>> = true;
 /// As many scales as there are lanes, as they are stored.
 template <class Isa>
 inline Floats<Isa> neighbours(const Half* stored) noexcept {
-  return half_to_float<Isa>(load_half_words<Isa>(reinterpret_cast<const std::uint8_t*>(stored)));
+  return load_halves<Isa>(reinterpret_cast<const std::uint8_t*>(stored));
 }
 template <class Isa>
 inline Floats<Isa> neighbours(const Bfloat* stored) noexcept {

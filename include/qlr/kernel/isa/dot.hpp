@@ -61,6 +61,15 @@ void even_bytes();
 void high_bytes();
 #endif
 
+/// Keeps the order of a sum's terms: GCC collects many terms first, more than there are registers, and adds them pair by
+/// pair.
+template <class Register>
+[[gnu::always_inline]] inline void add_before_others([[maybe_unused]] Register& sums) noexcept {
+#if XSIMD_WITH_SSSE3 && defined(__GNUC__) && !defined(__clang__)
+  __asm__("" : "+x"(sums.data));
+#endif
+}
+
 /// Whether the operations above exist for this instruction set's registers.
 template <class Isa>
 inline constexpr bool has_pairs =
@@ -143,6 +152,7 @@ class DotSum {
         sums_ += Words<Isa>(add_pairs(operands & Words<Isa>(0x00ff00ffu), even_bytes(x)));
         sums_ += Words<Isa>(add_pairs(high_bytes(operands), odd_bytes(x)));
       }
+      add_before_others(sums_);
     }
   }
 

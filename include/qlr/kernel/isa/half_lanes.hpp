@@ -43,6 +43,20 @@ inline Floats<Isa> half_to_float(const Words<Isa>& halves) noexcept {
   return reinterpret<Floats<Isa>>(reinterpret<Words<Isa>>(unsigned_value) | sign);
 }
 
+/// As many binary16 numbers as there are lanes, from any address.
+template <class Isa>
+inline Floats<Isa> load_halves(const std::uint8_t* bytes) noexcept {
+#if XSIMD_WITH_AVX512F
+  if constexpr (lanes<Isa> == 16)
+    return Floats<Isa>(_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(bytes))));
+#endif
+#if XSIMD_WITH_AVX2 && defined(__F16C__)
+  if constexpr (lanes<Isa> == 8)
+    return Floats<Isa>(_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes))));
+#endif
+  return half_to_float<Isa>(load_half_words<Isa>(bytes));
+}
+
 /// bfloat16 in the low half of each lane.
 template <class Isa>
 inline Floats<Isa> bfloat_to_float(const Words<Isa>& bfloats) noexcept {
