@@ -1,4 +1,5 @@
 #include <string>
+#include <vector>
 
 #include "products.hpp"
 #include "qlr/format/e8.hpp"
@@ -14,15 +15,20 @@ void register_q(const std::string& name) {
   register_layer<QplusLR<Q>>(name);
 }
 
-/// Trellis columns at a rate for each, 2 bits on average.
-void register_rates() {
-  using Q = Columns<NoQ, Quantized<TrellisStep<4, 4>, PerColumn, Log8>, Quantized<TrellisStep<8, 4>, PerColumn, Log8>,
-                    Quantized<TrellisStep<6, 2>, PerColumn, Log8>, Quantized<TrellisStep<8, 2>, PerColumn, Log8>>;
-  register_layer<QplusLR<Q>>("rates2", [](Index cols) {
-    const auto sixteenths = [cols](Index count) { return std::uint32_t(cols * count / 16); };
-    return Extents{0, sixteenths(2), sixteenths(4), sixteenths(4), sixteenths(4), sixteenths(2)};
+/// Columns at several rates, 2 bits on average: so many of 32 in each segment.
+template <class Q>
+void register_rates(const std::string& name, const std::vector<Index>& counts) {
+  register_layer<QplusLR<Q>>(name, [counts](Index cols) {
+    Extents extents{0};
+    for (const Index count : counts) extents.push_back(std::uint32_t(cols * count / 32));
+    return extents;
   });
 }
+
+template <int Bits>
+using UniformColumns = Quantizer<Bits, PerColumn, Uniform, Log8>;
+template <int Bits, int Weights>
+using TrellisColumns = Quantized<TrellisStep<Bits, Weights>, PerColumn, Log8>;
 
 }  // namespace
 
@@ -43,7 +49,12 @@ void register_formats() {
   register_q<Quantizer<2, PerColumn, Trellis, Log8>>("trellis2-columns");
   register_q<Quantizer<4, PerColumn, Trellis, Log8>>("trellis4-columns");
   register_q<Quantizer<2, PerRow, E8>>("e8-2-rows");
-  register_rates();
+  register_q<UniformColumns<2>>("uniform2-columns");
+  register_rates<
+      Columns<NoQ, UniformColumns<1>, UniformColumns<2>, UniformColumns<3>, UniformColumns<4>, UniformColumns<8>>>(
+      "uniform-rates2", {5, 8, 9, 6, 3, 1});
+  register_rates<Columns<NoQ, TrellisColumns<4, 4>, TrellisColumns<8, 4>, TrellisColumns<6, 2>, TrellisColumns<8, 2>>>(
+      "trellis-rates2", {4, 8, 8, 8, 4});
   register_layer<QplusLR<Quantizer<2, Group>>, FloatActivations>("uniform2-g64-floats");
 }
 

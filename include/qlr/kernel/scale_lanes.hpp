@@ -100,6 +100,8 @@ void scale_columns(const Scales& scales, Index extent, const float* x, Index j0,
     if (extent == 1)
       for (; j + lanes<Isa> <= j1; j += lanes<Isa>)
         (Floats<Isa>::load_unaligned(x + j) * neighbours<Isa>(scales.stored(0, j))).store_unaligned(out + (j - j0));
+  if (extent == 1)
+    for (; j < j1; ++j) out[j - j0] = x[j] * scales.at(0, j);
   while (j < j1) {
     const Index group = j / extent;
     const Index end = std::min((group + 1) * extent, j1);
