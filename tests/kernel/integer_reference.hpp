@@ -44,8 +44,8 @@ constexpr bool rounds_values() {
     return kernel::IntegerGrid<Grid>::is_table;
 }
 
-/// The steps up to the largest of the values: 127 of more than four values, 32 to 64 of others, those that the values are
-/// nearest to.
+/// The steps up to the largest of the values: 127 of more than four values, 32 to 64 of others, those that the values
+/// are nearest to.
 inline int steps_of(const std::vector<double>& values, double largest) {
   if (values.size() > 4) return 127;
   std::vector<double> errors(65, 1e9);

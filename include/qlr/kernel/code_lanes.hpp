@@ -44,8 +44,8 @@ class CodeLanes {
   /// Tiles of steps that have nothing but 32-bit pieces. The other ones are the last few of each row.
   Index tiles_in_words() const noexcept { return tiles_in_words_; }
 
-  /// Whether the words of 32 tiles from `tile` on can be read, those behind the last tile having any contents: its row is
-  /// all in words, and not at the end of the tensor.
+  /// Whether the words of 32 tiles from `tile` on can be read, those behind the last tile having any contents: a row is
+  /// all in words, and they do not end behind the tensor.
   bool can_read_block(Index tile) const noexcept {
     const Index steps = (tile + 32) / Codes::step_tiles;
     return tiles_ == tiles_in_words_ && steps * step_bytes * height_ <= bytes_left_;

@@ -68,9 +68,9 @@ const ByteLevels& byte_levels() noexcept {
 /// How a product multiplies a grid's values in integers: value = unit() * (operand - offset()).
 ///
 /// An operand is a byte up to `largest`: the code or, for a table, levels()[code]. Exact for uniform grids and ternary.
-/// Other scalar grids of up to 4 bits are a table of levels: those of 3 and 4 bits 127 steps up to the largest magnitude,
-/// within 1/254 of it: 0.4 % of the root mean square for NormalFloat<4>; others up to 64, as many as suit them. Grids
-/// without one are multiplied in floats.
+/// Other scalar grids of up to 4 bits are a table of levels: those of 3 and 4 bits have 127 steps up to the largest
+/// magnitude, within 1/254 of it: 0.4 % of the root mean square for NormalFloat<4>; others up to 64, as many as suit
+/// them. Grids without one are multiplied in floats.
 template <class Grid>
 struct IntegerGrid {
   static constexpr bool exists = is_scalar_grid<Grid> && Grid::code_bits <= 4;

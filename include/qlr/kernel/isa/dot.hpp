@@ -61,8 +61,7 @@ void even_bytes();
 void high_bytes();
 #endif
 
-/// Keeps the order of a sum's terms: GCC collects many terms first, more than there are registers, and adds them pair by
-/// pair.
+/// Keeps the order of a sum's terms: GCC collects more of them than there are registers, and adds them pair by pair.
 template <class Register>
 [[gnu::always_inline]] inline void add_before_others([[maybe_unused]] Register& sums) noexcept {
 #if XSIMD_WITH_SSSE3 && defined(__GNUC__) && !defined(__clang__)

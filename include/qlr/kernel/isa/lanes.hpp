@@ -175,8 +175,8 @@ inline Words<Isa> lanes_before(const Words<Isa>& first, const Words<Isa>& second
   __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(bytes) + std::uintptr_t(distance)));
 }
 
-/// Whether what is read in order from memory comes sooner if it is asked for ahead: 5 to 30 % on a Sapphire Rapids class
-/// Xeon; on a Zen 4 class CPU it came later.
+/// Whether what is read in order from memory comes sooner if it is asked for ahead: 5 to 30 % on a Sapphire Rapids
+/// class Xeon; on a Zen 4 class CPU it came later.
 inline bool is_better_asked_for() noexcept {
 #if XSIMD_WITH_SSE2
   return __builtin_cpu_is("intel");
