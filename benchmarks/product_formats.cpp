@@ -49,6 +49,7 @@ void register_formats() {
   register_q<Quantizer<2, PerColumn, Trellis, Log8>>("trellis2-columns");
   register_q<Quantizer<4, PerColumn, Trellis, Log8>>("trellis4-columns");
   register_q<Quantizer<2, PerRow, E8>>("e8-2-rows");
+  register_q<Quantized<Sparse24<Uniform<2>>, Group>>("sparse24-g64");
   register_q<UniformColumns<2>>("uniform2-columns");
   register_rates<
       Columns<NoQ, UniformColumns<1>, UniformColumns<2>, UniformColumns<3>, UniformColumns<4>, UniformColumns<8>>>(

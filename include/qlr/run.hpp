@@ -7,6 +7,7 @@
 #include "qlr/format/e8.hpp"
 #include "qlr/format/owned.hpp"
 #include "qlr/format/q_plus_lr.hpp"
+#include "qlr/format/sparse24.hpp"
 #include "qlr/format/transformed.hpp"
 #include "qlr/format/trellis.hpp"
 #include "qlr/io/layer_file.hpp"

@@ -161,7 +161,7 @@ double gaussian_distortion(double scale) {
 template <int Bits>
 void check_distortion(double published) {
   CAPTURE(Bits);
-  const double scale = TileSearch<E8<Bits>>::scale;
+  const double scale = TileSearch<E8<Bits>>::scale();
   const double reached = gaussian_distortion<Bits>(scale);
   CHECK(reached == doctest::Approx(TileSearch<E8<Bits>>::distortion()).epsilon(0.01));
   CHECK(reached <= 1.01 * published);
@@ -176,7 +176,7 @@ TEST_CASE("E8's distortion of a unit Gaussian is as stated, and not above QuIP#'
 }
 
 TEST_CASE("E8<3> is within 1 % of a search through all representatives") {
-  const std::vector<float> target = gaussian_rows(400, 1 / TileSearch<E8<3>>::scale, 23);
+  const std::vector<float> target = gaussian_rows(400, 1 / TileSearch<E8<3>>::scale(), 23);
   const double reached = total_cost<3>(target, searched<3>(target, identity), identity);
   double least = 0;
   std::vector<float> rest(256 * 8);

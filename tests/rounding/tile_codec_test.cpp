@@ -132,7 +132,7 @@ void check_scales(Index m, Index n) {
   const Matrix w = random_matrix(m, n, 8);
   codec->fit_scales(w.data(), 1);
   const auto scale = [&](Index j) { return double(layer->q().scales().at(0, j)); };
-  const auto best_scale = [&](double rms) { return TileSearch<typename Q::Grid>::scale * rms; };
+  const auto best_scale = [&](double rms) { return TileSearch<typename Q::Grid>::scale() * rms; };
   for (Index j = 0; j < n; ++j)
     CHECK(scale(j) / best_scale(std::sqrt(w.col(j).squaredNorm() / double(m))) == doctest::Approx(1).epsilon(0.02));
 
@@ -185,7 +185,7 @@ TEST_CASE("scales other than those of columns") {
   const Matrix w = random_matrix(10, 20, 1);
   by_row->fit_scales(w.data(), 2);
   for (Index i = 0; i < 10; ++i)
-    CHECK(double(rows->q().scales().at(i, 0)) / (2 * TileSearch<E8<2>>::scale * w.row(i).norm() / std::sqrt(20.0)) ==
+    CHECK(double(rows->q().scales().at(i, 0)) / (2 * TileSearch<E8<2>>::scale() * w.row(i).norm() / std::sqrt(20.0)) ==
           doctest::Approx(1).epsilon(0.02));
   const auto tensor = allocate<TrellisQ<8, 2, PerTensor>>(300, 20);
   const auto all = make_codec(tensor->q());

@@ -135,7 +135,7 @@ Codes searched(const std::vector<float>& target, const Metric<Grid>& metric, Ind
 
 template <class Grid>
 std::vector<float> fitted_rows(Index rows, std::uint64_t seed) {
-  return gaussian(rows * Grid::tile_cols, 1 / TileSearch<Grid>::scale, seed);
+  return gaussian(rows * Grid::tile_cols, 1 / TileSearch<Grid>::scale(), seed);
 }
 
 template <class Grid, class Body>
@@ -187,7 +187,7 @@ template <class Grid>
 double error_of(Index rows, std::uint64_t seed) {
   const std::vector<float> target = fitted_rows<Grid>(rows, seed);
   const Codes codes = searched<Grid>(target, identity<Grid>(), rows);
-  return total_cost<Grid>(target, codes, identity<Grid>()) * TileSearch<Grid>::scale * TileSearch<Grid>::scale /
+  return total_cost<Grid>(target, codes, identity<Grid>()) * TileSearch<Grid>::scale() * TileSearch<Grid>::scale() /
          double(target.size());
 }
 
@@ -201,8 +201,8 @@ void check_cycles() {
     const Codes codes = searched<Grid>(target, identity<Grid>(), rows);
     for (const std::uint32_t code : codes) CHECK(code < 1u << Grid::code_bits);
     if (rows < 63) continue;
-    const double error = total_cost<Grid>(target, codes, identity<Grid>()) * TileSearch<Grid>::scale *
-                         TileSearch<Grid>::scale / double(target.size());
+    const double error = total_cost<Grid>(target, codes, identity<Grid>()) * TileSearch<Grid>::scale() *
+                         TileSearch<Grid>::scale() / double(target.size());
     CHECK(error < (rows > 250 ? 1.12 : 1.4) * TileSearch<Grid>::distortion());
     // the rows around the seam are as good as the others
     double at_seams = 0;
@@ -216,7 +216,7 @@ void check_cycles() {
               std::pow(double(target[std::size_t((first + i) * Grid::tile_cols + c)]) - value[std::size_t(c)], 2);
       }
     }
-    at_seams *= TileSearch<Grid>::scale * TileSearch<Grid>::scale / double(3 * seams * Grid::tile_cols);
+    at_seams *= TileSearch<Grid>::scale() * TileSearch<Grid>::scale() / double(3 * seams * Grid::tile_cols);
     CHECK(at_seams < 6 * TileSearch<Grid>::distortion());
   }
 }

@@ -16,6 +16,11 @@ struct BitsInRange {
   static constexpr bool value = Bits >= Least && Bits <= Most;
 };
 
+template <int TileCols, int Lookback, bool HasMinimum>
+struct IsScalarGridWithoutMinimum {
+  static constexpr bool value = TileCols == 1 && Lookback == 0 && !HasMinimum;
+};
+
 template <Index Extent, Index All>
 struct GroupIsPositiveOrAll {
   static constexpr bool value = Extent > 0 || Extent == All;

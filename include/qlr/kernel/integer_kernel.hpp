@@ -11,6 +11,7 @@
 #include "qlr/kernel/integer_grid.hpp"
 #include "qlr/kernel/integer_lanes.hpp"
 #include "qlr/kernel/integer_runs.hpp"
+#include "qlr/kernel/integer_sparse24.hpp"
 #include "qlr/kernel/integer_trellis.hpp"
 #include "qlr/kernel/term_kernel.hpp"
 

@@ -420,7 +420,7 @@ class E8Search {
 template <int Bits>
 struct TileSearch<E8<Bits>> {
   static constexpr Index row_step = 1;
-  static constexpr double scale = 1 / (Bits == 2 ? 1.04 : Bits == 3 ? 0.963 : 0.894);
+  static constexpr double scale() noexcept { return 1 / (Bits == 2 ? 1.04 : Bits == 3 ? 0.963 : 0.894); }
   static double distortion() noexcept { return Bits == 2 ? 0.0913 : Bits == 3 ? 0.0253 : 0.00697; }
 
   static void search(Index rows, const float* target, const float* metric, std::uint32_t* codes, bool keep_ends) {

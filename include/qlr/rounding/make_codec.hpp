@@ -16,6 +16,7 @@
 #include "qlr/rounding/dense_codec.hpp"
 #include "qlr/rounding/e8_search.hpp"
 #include "qlr/rounding/scalar_codec.hpp"
+#include "qlr/rounding/sparse24_search.hpp"
 #include "qlr/rounding/tile_codec.hpp"
 #include "qlr/rounding/trellis_search.hpp"
 

@@ -209,7 +209,7 @@ class TileCodec<Quantized<Grid, Grouping, Scale>> final : public Codec {
     double squares = 0;
     for (Index c = 0; c < columns; ++c)
       for (Index i = i0; i < i0 + height; ++i) squares += target[c * rows() + i] * target[c * rows() + i];
-    return height * columns > 0 ? Search::scale * std::sqrt(squares / double(height * columns)) : 0;
+    return height * columns > 0 ? Search::scale() * std::sqrt(squares / double(height * columns)) : 0;
   }
 
   /// Takes over the scales of some column groups as they are stored.

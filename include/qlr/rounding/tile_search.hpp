@@ -10,7 +10,7 @@ inline namespace QLR_ARCH {
 
 /// How the codes of a grid whose code covers several columns, or depends on the rows above, are chosen. A
 /// specialization has
-///   scale                by what a unit Gaussian is divided for the least distortion: weight = scale * rms * value
+///   scale()              by what a unit Gaussian is divided for the least distortion: weight = scale * rms * value
 ///   distortion()         squared error that is left of a unit Gaussian at that scale
 ///   search(rows, target, metric, codes, keep_ends)
 ///     target (rows, tile_cols), row-major, is already divided by the scales; metric (tile_cols, tile_cols), symmetric

@@ -313,7 +313,7 @@ template <int Bits, int Weights>
 struct TileSearch<TrellisStep<Bits, Weights>> {
   using Grid = TrellisStep<Bits, Weights>;
 
-  static constexpr double scale = 1 / detail::trellis_fit(Bits, Weights).deviation;
+  static constexpr double scale() noexcept { return 1 / detail::trellis_fit(Bits, Weights).deviation; }
   static double distortion() { return detail::trellis_fit(Bits, Weights).distortion; }
 
   static void search(Index rows, const float* target, const float* metric, std::uint32_t* codes, bool keep_ends) {

@@ -141,6 +141,25 @@ inline Words<Isa> shift_right(const Words<Isa>& words, int bits) noexcept {
 #endif
 }
 
+/// Each word shifted left by a number of bits of its own. @pre below 32
+template <class Isa>
+[[gnu::always_inline]] inline Words<Isa> shift_left_each(const Words<Isa>& words, const Words<Isa>& bits) noexcept {
+#if XSIMD_WITH_AVX512F
+  if constexpr (lanes<Isa> == 16) return Words<Isa>(_mm512_sllv_epi32(words, bits));
+#endif
+#if XSIMD_WITH_AVX2
+  if constexpr (lanes<Isa> == 8) return Words<Isa>(_mm256_sllv_epi32(words, bits));
+#endif
+#if XSIMD_WITH_NEON64
+  if constexpr (lanes<Isa> == 4) return Words<Isa>(vshlq_u32(words, vreinterpretq_s32_u32(bits)));
+#endif
+  alignas(64) std::uint32_t of_words[lanes<Isa>], of_bits[lanes<Isa>];
+  words.store_aligned(of_words);
+  bits.store_aligned(of_bits);
+  for (int lane = 0; lane < lanes<Isa>; ++lane) of_words[lane] <<= of_bits[lane];
+  return Words<Isa>::load_aligned(of_words);
+}
+
 /// The lanes of two neighbouring registers, from Count lanes before the second on. @pre 0 < Count < lanes
 template <int Count, class Isa>
 inline Words<Isa> lanes_before(const Words<Isa>& first, const Words<Isa>& second) noexcept {
