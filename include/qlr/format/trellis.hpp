@@ -12,8 +12,8 @@
 namespace qlr {
 inline namespace QLR_ARCH {
 
-/// What all trellis codes share: four levels, computed from a window of 16 bits. The multiplier and the rotation leave
-/// the least error at 2 bits of a hundred that were tried; one of 16 bits is one operation where one of 32 is two or
+/// What all trellis codes share: four levels, computed from a window of 16 bits. Multiplier and rotation leave the
+/// least error at 2 bits of some thousand that were tried. One of 16 bits is one operation where one of 32 is two or
 /// more, and multiplies either half of a word.
 struct TrellisWindow {
   static constexpr int bits = 16;

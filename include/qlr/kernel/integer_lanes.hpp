@@ -24,6 +24,19 @@ namespace kernel {
 template <int Batch>
 using BlockRows = std::array<const std::int8_t*, std::size_t(Batch)>;
 
+/// x as the partners of operands of four neighbouring columns: in their order.
+template <class Isa>
+class WordsOfX {
+ public:
+  explicit WordsOfX(const std::int8_t* x) noexcept : values_(x) {}
+  [[gnu::always_inline]] Words<Isa> operand(Index number) const noexcept {
+    return broadcast_word<Isa>(values_ + 4 * number);
+  }
+
+ private:
+  const std::int8_t* values_;
+};
+
 /// BlockOfX of each of the vectors' values of a block.
 template <class BlockOfX, std::size_t Batch>
 [[gnu::always_inline]] inline std::array<BlockOfX, Batch> blocks_of_x(
@@ -198,17 +211,8 @@ class IntegerLanes {
       });
     });
   }
-  /// x as the operands' partners: in the order of the columns.
-  class BlockOfX {
-   public:
-    explicit BlockOfX(const std::int8_t* x) noexcept : values_(x) {}
-    [[gnu::always_inline]] Words<Isa> operand(int number) const noexcept {
-      return broadcast_word<Isa>(values_ + 4 * number);
-    }
 
-   private:
-    const std::int8_t* values_;
-  };
+  using BlockOfX = WordsOfX<Isa>;
 
   /// The block [j0, j1), four columns at a time where they lie in words, and then one by one.
   template <int Batch, int Vectors>

@@ -67,16 +67,7 @@ class IntegerLanes<Isa, Term, std::enable_if_t<is_sparse24<typename Term::Grid>>
       });
   }
 
-  class BlockOfX {
-   public:
-    explicit BlockOfX(const std::int8_t* x) noexcept : values_(x) {}
-    [[gnu::always_inline]] Words<Isa> operand(Index number) const noexcept {
-      return broadcast_word<Isa>(values_ + 4 * number);
-    }
-
-   private:
-    const std::int8_t* values_;
-  };
+  using BlockOfX = WordsOfX<Isa>;
 
   template <int Batch, int Vectors>
   [[gnu::noinline]] IntegerPanel<Isa, Batch, Vectors> sum_block(const BlockRows<Batch>& x, Index j0,
