@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <set>
+#include <map>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -82,14 +82,14 @@ class JsonReader : public TextCursor {
   template <class Member>
   bool object(Member&& member) {
     if (!open('{')) return false;
-    std::set<std::string> keys;
+    std::map<std::string, bool> keys;  // a set; readers have maps in any case
     if (!accept('}')) {
       do {
         std::string key;
         if (!string(key)) return false;
-        const auto [position, is_new] = keys.insert(std::move(key));
-        if (!is_new) return fail("expected each key once, got " + qlr::quoted(*position) + " again");
-        if (!expect(':') || !member(std::string_view(*position))) return false;
+        const auto [position, is_new] = keys.emplace(std::move(key), true);
+        if (!is_new) return fail("expected each key once, got " + qlr::quoted(position->first) + " again");
+        if (!expect(':') || !member(std::string_view(position->first))) return false;
       } while (accept(','));
       if (!expect('}')) return false;
     }

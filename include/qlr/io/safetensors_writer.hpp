@@ -4,8 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -72,13 +72,13 @@ inline Result<SafetensorsWriter> SafetensorsWriter::create(std::string path, con
 inline Result<std::vector<StoredTensor>> SafetensorsWriter::place(const std::vector<TensorHeader>& tensors) {
   std::vector<StoredTensor> placed;
   placed.reserve(tensors.size());
-  std::set<std::string_view> names;
+  std::map<std::string_view, bool> names;  // a set; readers have maps in any case
   Index end = 0;
   for (const TensorHeader& tensor : tensors) {
     if (!is_utf8(tensor.name)) return Error{"tensor " + std::to_string(placed.size()) + ": expected a name in UTF-8"};
     const auto fail = [&](const std::string& why) { return Error{"tensor " + qlr::quoted(tensor.name) + ": " + why}; };
     if (tensor.name == "__metadata__") return fail("expected a name that the format does not reserve");
-    if (!names.insert(tensor.name).second) return fail("expected each name once, got it again");
+    if (!names.emplace(tensor.name, true).second) return fail("expected each name once, got it again");
     const std::string what = std::string(name(tensor.dtype)) + " " + to_string(tensor.shape);
     if (tensor.shape.size() > dimension_limit)
       return fail("expected at most " + std::to_string(dimension_limit) + " dimensions, got " +
