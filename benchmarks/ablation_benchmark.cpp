@@ -166,7 +166,7 @@ void descend_and_refit(Codec& codec, const Matrix& target, const Matrix& h, Matr
 /// LDLQ in the given order, of single columns as of tiles.
 Matrix ldlq(Codec& codec, const Matrix& target, const Matrix& h, const std::vector<Index>& order,
             ColumnScales scales = ColumnScales::refit) {
-  return round_ldlq(codec, target, symmetric_factor(h, tile_order(codec, order)), scales);
+  return round_ldlq(codec, target, symmetric_factor(h, tile_order(codec, order)), scales).decoded;
 }
 
 /// Nothing is left out: has to lose what decompose_to_bits loses, or the variants below compare with something else.

@@ -107,7 +107,7 @@ Matrix nearest(Codec& codec, const Matrix& wanted) {
 
 Matrix ldlq(Codec& codec, const Matrix& target, const Matrix& h) {
   codec.fit_scales(target.data(), 1);
-  return round_ldlq(codec, target, symmetric_factor(h), ColumnScales::refit);
+  return round_ldlq(codec, target, symmetric_factor(h), ColumnScales::refit).decoded;
 }
 
 void round_q_to_nearest(Codec& codec, const Matrix& target, const Matrix&, Matrix& q) { q = nearest(codec, target); }

@@ -35,7 +35,7 @@ int main() {
   codec->fit_scales(w.data(), 1);
 
   const qlr::Matrix nearest = qlr::round_nearest(*codec, w);
-  const qlr::Matrix with_feedback = qlr::round_ldlq(*codec, w, qlr::symmetric_factor(qlr::damped(h, 1e-2)));
+  const qlr::Matrix with_feedback = qlr::round_ldlq(*codec, w, qlr::symmetric_factor(qlr::damped(h, 1e-2))).decoded;
 
   std::printf("bits per weight, scales included: %.3f\n\n", layer->bits_per_weight());
   std::printf("                error of the weights   error of the outputs\n");

@@ -57,11 +57,12 @@ TEST_CASE("blocked LDLQ is LDLQ, on any number of threads") {
       const Matrix w = random_matrix(m, n, 1);
       const SymmetricFactor factor = pivoted_symmetric_factor(damped(random_hessian(n, 2 * n + 3, 2), 0.01));
       codec->fit_scales(w.data(), 1);
-      const Matrix q = round_ldlq(*codec, w, factor);
+      const auto [q, error] = round_ldlq(*codec, w, factor);
+      CHECK((w - q - error).isZero(1e-12));
       CHECK((q - ldlq_by_loops(*codec, w, factor)).cwiseAbs().maxCoeff() <= 1e-9);
       CHECK(decoded_term(layer->q()).isApprox(q, 1e-6));
       const auto state = codec->state();
-      CHECK((round_ldlq(*codec, w, factor, ColumnScales::keep, 3) - q).isZero(0));
+      CHECK((round_ldlq(*codec, w, factor, ColumnScales::keep, 3).decoded - q).isZero(0));
       CHECK(codec->state() == state);
     }
 }
@@ -75,7 +76,7 @@ TEST_CASE("LDLQ loses less than nearest rounding, and its loss is the sum over p
   codec->fit_scales(w.data(), 1);
   const double nearest = loss_by_loops(w - round_nearest(*codec, w), h);
   const SymmetricFactor factor = symmetric_factor(h);
-  const Matrix e = w - round_ldlq(*codec, w, factor);
+  const Matrix e = w - round_ldlq(*codec, w, factor).decoded;
   CHECK(loss_by_loops(e, h) < 0.7 * nearest);
   double by_pivots = 0;
   for (Index i = 0; i < m; ++i)
@@ -111,7 +112,7 @@ TEST_CASE("a refitted column scale is the best that can be stored, and LDLQ stor
     best = std::min(best, error_at(top * double(LogScales::ratio(std::uint8_t(code)))));
   CHECK(error_at(double(layer->q().scales().at(0, 5))) <= 1.05 * best);
 
-  const Matrix q = round_ldlq(*codec, w, pivoted_symmetric_factor(h), ColumnScales::refit);
+  const Matrix q = round_ldlq(*codec, w, pivoted_symmetric_factor(h), ColumnScales::refit).decoded;
   CHECK(decoded_term(layer->q()).isApprox(q, 1e-6));
 }
 
@@ -124,7 +125,7 @@ TEST_CASE("two-sided LDLQ with G = I is LDLQ, and serves G otherwise") {
   const auto codec = make_codec(layer->q());
   codec->fit_scales(w.data(), 1);
   const SymmetricFactor factor = symmetric_factor(h);
-  const Matrix one_sided = round_ldlq(*codec, w, factor);
+  const Matrix one_sided = round_ldlq(*codec, w, factor).decoded;
   const Matrix identity = Matrix::Identity(m, m);
   CHECK(round_ldlq_two_sided(*codec, w, symmetric_factor(identity), factor).isApprox(one_sided, 1e-12));
   const Matrix both = round_ldlq_two_sided(*codec, w, symmetric_factor(g), factor);
@@ -207,12 +208,12 @@ void check_tiles(const Layer& layer, Index m, Index n, ColumnScales scales) {
   codec->fit_scales(w.data(), 1);
   const Matrix expected = tile_ldlq_by_loops(*codec, w, factor, scales == ColumnScales::refit);
   codec->fit_scales(w.data(), 1);
-  const Matrix q = round_ldlq(*codec, w, factor, scales);
+  const Matrix q = round_ldlq(*codec, w, factor, scales).decoded;
   CHECK((q - expected).norm() <= 1e-9 * expected.norm());
   CHECK((decoded_term(layer->q()) - q).norm() <= 1e-6 * q.norm());
   const auto state = codec->state();
   codec->fit_scales(w.data(), 1);
-  CHECK(round_ldlq(*codec, w, factor, scales, 3) == q);
+  CHECK(round_ldlq(*codec, w, factor, scales, 3).decoded == q);
   CHECK(codec->state() == state);
 
   double by_tiles = 0;
@@ -281,7 +282,7 @@ void check_descent(const Layer& layer, Index m, Index n) {
   const Matrix h = damped(random_hessian(n, n / 2 + 1, 32), 1e-3);
   const SymmetricFactor factor = symmetric_factor(h, tile_order(*codec, pivoted_symmetric_factor(h).order));
   codec->fit_scales(w.data(), 1);
-  Matrix q = round_ldlq(*codec, w, factor, ColumnScales::refit);
+  Matrix q = round_ldlq(*codec, w, factor, ColumnScales::refit).decoded;
   double loss = loss_by_loops(w - q, h);
   const double first = loss;
   for (int pass = 0; pass < 3; ++pass) {

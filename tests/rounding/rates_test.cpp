@@ -186,7 +186,8 @@ TEST_CASE("the simulated loss is what LDLQ reaches") {
     }
     const auto codec = make_codec(layer->q());
     codec->fit_scales(w.data(), 1);
-    const Matrix q = round_ldlq(*codec, w, symmetric_factor(h, tile_order(*codec, factor.order)), ColumnScales::refit);
+    const Matrix q =
+        round_ldlq(*codec, w, symmetric_factor(h, tile_order(*codec, factor.order)), ColumnScales::refit).decoded;
     const double ratio = loss_by_loops(w - q, h) / chosen.loss;
     CHECK(ratio > 0.9);
     CHECK(ratio < 1.1);

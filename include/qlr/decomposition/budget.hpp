@@ -288,7 +288,7 @@ inline void round_columns(Codec& codec, const BudgetPlan& plan, Matrix w, const 
   codec.fit_scales(w.data(), 1);
   Matrix q = clock.time("LDLQ", [&] {
     const SymmetricFactor factor = symmetric_factor(metric, tile_order(codec, plan.order), options.threads);
-    return round_ldlq(codec, w, factor, ColumnScales::refit, options.threads);
+    return round_ldlq(codec, w, factor, ColumnScales::refit, options.threads).decoded;
   });
   refit_scales(codec, w, metric, q);
   finish_step("LDLQ", q);

@@ -96,16 +96,23 @@ inline int affordable_passes(const Codec& codec, int passes) { return codec.row_
 
 /// The default step for Q: at first LDLQ, then coordinate descent and scales fitted to the loss; later
 /// descent from where Q is, which never raises the loss.
-inline void round_then_descend(Codec& codec, const Matrix& target, const Matrix& h, Matrix& q,
-                               const CalderaOptions& options) {
+inline void round_then_descend(Codec& codec, Matrix target, const Matrix& h, Matrix& q, const CalderaOptions& options) {
   constexpr int first_rounds = 2;
   constexpr int first_passes = 6;
   const bool first = q.size() == 0;
+  Matrix error;
   if (first) {
     codec.fit_scales(target.data(), 1);
-    q = round_ldlq(codec, target, symmetric_factor(h, options.threads), ColumnScales::refit, options.threads);
+    Rounded rounded = round_ldlq(codec, std::move(target), symmetric_factor(h, options.threads), ColumnScales::refit,
+                                 options.threads);
+    q = std::move(rounded.decoded);
+    error = std::move(rounded.error);
+  } else {
+    error = std::move(target);
+    error -= q;
   }
-  RowMajorMatrix gradient = error_product(target - q, h, options.threads);
+  RowMajorMatrix gradient = error_product(error, h, options.threads);
+  error.resize(0, 0);
   for (int round = 0; round < (first ? detail::affordable_passes(codec, first_rounds) : 1); ++round) {
     descend_along(codec, h, q, gradient,
                   detail::affordable_passes(codec, first ? first_passes : detail::later_q_passes), options.threads);
@@ -270,14 +277,15 @@ inline void step_q(const CalderaProblem& problem, const CalderaOptions& options,
   const bool first = at.q.size() == 0;
   if (!first && !options.q_step) return improve_q(problem, at, options.threads);
   const Matrix& l = at.lr.l.size() == 0 ? start.l : at.lr.l;
-  const Matrix target = residual(problem.w, l, at.lr.r);
-  const Matrix metric =
-      first ? downdated(h, start.anchors, distortions(problem.l, start.anchors.rows())) : Matrix(0, 0);
-  if (options.q_step)
-    options.q_step(problem.q, target, first ? metric : h, at.q);
-  else
-    round_then_descend(problem.q, target, metric, at.q, options);
-  at.gradient = error_product(target - at.q, h, options.threads);
+  {
+    const Matrix metric =
+        first ? downdated(h, start.anchors, distortions(problem.l, start.anchors.rows())) : Matrix(0, 0);
+    if (options.q_step)
+      options.q_step(problem.q, residual(problem.w, l, at.lr.r), first ? metric : h, at.q);
+    else
+      round_then_descend(problem.q, residual(problem.w, l, at.lr.r), metric, at.q, options);
+  }
+  at.gradient = error_product(residual(problem.w - at.q, l, at.lr.r), h, options.threads);
 }
 
 /// A step for L and R.

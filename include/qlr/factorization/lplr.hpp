@@ -64,7 +64,7 @@ inline Matrix round_right(Codec& codec, const Matrix& wanted, const Matrix& gram
 /// Rounds L, whose columns are coupled by R H R^T.
 inline Matrix round_left(Codec& codec, const Matrix& wanted, const Matrix& gram, int threads) {
   codec.fit_scales(wanted.data(), 1);
-  Matrix l = round_ldlq(codec, wanted, pivoted_symmetric_factor(gram, threads), ColumnScales::refit, threads);
+  Matrix l = round_ldlq(codec, wanted, pivoted_symmetric_factor(gram, threads), ColumnScales::refit, threads).decoded;
   descend(codec, wanted, gram, l, factor_passes, threads);
   return l;
 }

@@ -67,7 +67,19 @@ inline std::vector<PlacedTile> placed_tiles(const Codec& codec, const std::vecto
   return tiles;
 }
 
+/// P that moves column order[p] of a matrix A to column p of A P.
+inline Eigen::PermutationMatrix<Eigen::Dynamic, Eigen::Dynamic, Index> to_positions(const std::vector<Index>& order) {
+  return Eigen::PermutationMatrix<Eigen::Dynamic, Eigen::Dynamic, Index>(
+      Eigen::Map<const Eigen::Matrix<Index, Eigen::Dynamic, 1>>(order.data(), Index(order.size())));
+}
+
 }  // namespace detail
+
+/// What a target T (m,n) is rounded to.
+struct Rounded {
+  Matrix decoded;  ///< (m,n)
+  Matrix error;    ///< (m,n), T - decoded
+};
 
 /// LDLQ: rounds the tiles of `target` (m,n) one after another. For the H = M diag(d) M^T behind `factor`, tr(E H E^T)
 /// is the sum over tiles J of tr((T_J - Q_J) K_J (T_J - Q_J)^T), with P the columns before J and
@@ -75,25 +87,26 @@ inline std::vector<PlacedTile> placed_tiles(const Codec& codec, const std::vecto
 /// so each tile is rounded to the values nearest to T_J in the metric K_J (for single columns: nearest), and stored.
 ///
 /// Left-looking by blocks: what earlier blocks feed back is one matrix product a block. The same bytes for any number
-/// of threads. @return the decoded matrix (m,n)
+/// of threads. A target that is moved in is the memory of the error.
 /// @pre codec.fit_scales was called; each tile's columns follow one another in factor.order (tile_order)
 /// Cost: m n^2, and the searches. Source: QuIP, arXiv 2307.13304, section 3.1; QuIP#, arXiv 2402.04396, for tiles;
 /// GPTQ, arXiv 2210.17323, for the blocks.
-inline Matrix round_ldlq(Codec& codec, const Matrix& target, const SymmetricFactor& factor,
-                         ColumnScales scales = ColumnScales::keep, int threads = 1) {
-  const Index n = target.cols();
+inline Rounded round_ldlq(Codec& codec, Matrix target, const SymmetricFactor& factor,
+                          ColumnScales scales = ColumnScales::keep, int threads = 1) {
   const bool refit = scales == ColumnScales::refit && codec.has_column_scales();
   const std::vector<detail::PlacedTile> tiles = detail::placed_tiles(codec, factor.order);
-  Matrix decoded(target.rows(), n);
-  Matrix error(target.rows(), n);  // columns by position
-  Matrix wanted;                   // of some tiles, by position: feedback at first, then T
+  const auto to_positions = detail::to_positions(factor.order);
+  Matrix error = std::move(target);  // columns by position; those that are not rounded yet are the target's
+  error = error * to_positions;
+  Matrix decoded(error.rows(), error.cols());
+  Matrix wanted;  // of some tiles, by position: feedback at first, then T
   const auto column_of = [&](Index position) { return factor.order[std::size_t(position)]; };
   for (std::size_t t0 = 0; t0 < tiles.size();) {
     const Index p0 = tiles[t0].first;
     std::size_t t1 = t0;
     Index p1 = p0;
     for (; t1 < tiles.size() && p1 < p0 + detail::block_cols; ++t1) p1 = tiles[t1].first + tiles[t1].width;
-    wanted.resize(target.rows(), p1 - p0);
+    wanted.resize(error.rows(), p1 - p0);
     detail::for_row_chunks(codec, threads, [&](Index i0, Index i1) {
       wanted.middleRows(i0, i1 - i0) = product(error.block(i0, 0, i1 - i0, p0), factor.m.block(0, p0, p0, p1 - p0));
     });
@@ -102,7 +115,7 @@ inline Matrix round_ldlq(Codec& codec, const Matrix& target, const SymmetricFact
       const auto within = factor.m.block(first, first, width, width);
       auto wanted_here = wanted.middleCols(first - p0, width);
       if (width > 1) wanted_here = within.triangularView<Eigen::Upper>().solve<Eigen::OnTheRight>(wanted_here).eval();
-      for (Index k = 0; k < width; ++k) wanted_here.col(k) += target.col(column_of(first + k));
+      wanted_here += error.middleCols(first, width);
       if (refit)
         for (Index k = 0; k < width; ++k) codec.fit_column(column_of(first + k), wanted_here.col(k).data());
       const Matrix scaled = within * factor.d.segment(first, width).asDiagonal();
@@ -114,11 +127,8 @@ inline Matrix round_ldlq(Codec& codec, const Matrix& target, const SymmetricFact
         std::vector<std::uint32_t> codes(static_cast<std::size_t>(height));
         codec.encode(tile, i0, i1, wanted_rows.data(), values.data(), codes.data(), {k.data()});
         codec.store(tile, i0, i1, codes.data());
-        for (Index c = 0; c < width; ++c) {
-          const Index j = column_of(first + c);
-          decoded.col(j).segment(i0, height) = values.col(c);
-          error.col(first + c).segment(i0, height) = target.col(j).segment(i0, height) - values.col(c);
-        }
+        for (Index c = 0; c < width; ++c) decoded.col(column_of(first + c)).segment(i0, height) = values.col(c);
+        error.block(i0, first, height, width) -= values;
         const Index behind = p1 - first - width;
         add_product(wanted.block(i0, first + width - p0, height, behind), 1, error.block(i0, first, height, width),
                     factor.m.block(first, first + width, width, behind));
@@ -126,7 +136,8 @@ inline Matrix round_ldlq(Codec& codec, const Matrix& target, const SymmetricFact
     }
     t0 = t1;
   }
-  return decoded;
+  error = error * to_positions.transpose();
+  return {std::move(decoded), std::move(error)};
 }
 
 namespace detail {
