@@ -240,6 +240,20 @@ Report check_defined(const Matrix& w, const std::vector<Hessian>& folds, double 
   return report;
 }
 
+TEST_CASE("expected losses fall with the bits and are near those that are reached") {
+  const Problem problem(96, 60, 400);
+  const std::vector<double> bits = {0.01, 1.5, 2, 2.5, 3, 3.5};
+  const std::vector<double> losses = expected_losses<Layer>(problem.w, problem.folds, bits, at(2.5));
+  REQUIRE(losses.size() == bits.size());
+  CHECK(losses.front() == 1);
+  for (std::size_t k = 1; k < bits.size(); ++k) {
+    CAPTURE(bits[k]);
+    CHECK(losses[k] < losses[k - 1]);
+    const double reached = decompose_to_bits<Layer>(problem.w, problem.folds, at(bits[k])).report.relative_proxy_loss;
+    CHECK(losses[k] == doctest::Approx(reached).epsilon(0.15));
+  }
+}
+
 TEST_CASE("degenerate problems have a defined result") {
   const Problem usual(40, 36, 120);
   const Matrix zero = Matrix::Zero(36, 36);

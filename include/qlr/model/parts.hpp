@@ -1,0 +1,150 @@
+#pragma once
+
+#include <charconv>
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <iterator>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+#include "qlr/core/arch.hpp"
+#include "qlr/core/result.hpp"
+#include "qlr/io/layer_file.hpp"
+#include "qlr/io/mapped_file.hpp"
+#include "qlr/io/output_file.hpp"
+#include "qlr/io/safetensors.hpp"
+
+namespace qlr {
+inline namespace QLR_ARCH {
+
+/// What is finished of a model that is being compressed: a folder with a file for each layer and each measured number.
+/// Files appear whole or not at all, so that a run that was killed goes on where it was, and several processes, on one
+/// machine or many, work on the same folder.
+///
+/// All of them must work on the same task: `identity` says in free text what is done to what. Errors throw
+/// std::runtime_error and name the file.
+class Parts {
+ public:
+  /// Opens the folder, or makes it. @throws std::runtime_error if there is one of another identity
+  Parts(std::filesystem::path folder, const std::string& identity) : folder_(std::move(folder)) {
+    std::filesystem::create_directories(folder_);
+    const std::string path = (folder_ / "identity").string();
+    if (!std::filesystem::exists(path)) write(path, identity);
+    if (const std::string found = read(path); found != identity)
+      throw std::runtime_error(folder_.string() + ": expected parts of " + identity + ", found those of " + found);
+  }
+
+  const std::filesystem::path& folder() const noexcept { return folder_; }
+
+  bool has_layer(std::string_view name) const { return std::filesystem::exists(layer_path(name)); }
+
+  /// @param facts free text to keep beside it
+  template <class Layer>
+  void store_layer(std::string_view name, const Layer& layer, Metadata facts) const {
+    facts["name"] = name;
+    value_or_throw(save_layer(layer_path(name), layer, std::move(facts)));
+  }
+
+  /// @pre has_layer(name)
+  template <class Layer>
+  Mapped<Layer> layer(std::string_view name) const {
+    return value_or_throw(Mapped<Layer>::load(layer_path(name)));
+  }
+
+  /// What was kept beside a layer. @pre has_layer(name)
+  Metadata facts(std::string_view name) const {
+    const std::string path = layer_path(name);
+    const MappedFile file = value_or_throw(MappedFile::open(path));
+    const Result<Safetensors> tensors = Safetensors::parse(file.data(), file.size());
+    if (!tensors.ok()) throw std::runtime_error(path + ": " + tensors.error().message);
+    return tensors->metadata();
+  }
+
+  std::optional<double> number(std::string_view name) const {
+    const std::string path = number_path(name);
+    if (!std::filesystem::exists(path)) return std::nullopt;
+    const std::string text = read(path);
+    double value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc() || end != text.data() + text.size())
+      throw std::runtime_error(path + ": expected a number, got " + text);
+    return value;
+  }
+
+  void store_number(std::string_view name, double value) const {
+    char text[32];
+    const auto [end, error] = std::to_chars(text, text + sizeof text, value);
+    write(number_path(name), std::string(text, end));
+  }
+
+  /// The number of that name: what is there, else work()'s result if it is `mine` to do, else what another process
+  /// stores in the meantime.
+  double number(std::string_view name, bool mine, const std::function<double()>& work) const {
+    if (!number(name) && mine) store_number(name, work());
+    wait([&] { return number(name).has_value(); });
+    return *number(name);
+  }
+
+  /// Returns when another process has stored the layer.
+  void wait_for_layer(std::string_view name) const {
+    wait([&] { return has_layer(name); });
+  }
+
+  /// Removes the folder and all that is in it.
+  void remove() const { std::filesystem::remove_all(folder_); }
+
+ private:
+  template <class Condition>
+  static void wait(Condition&& is_there) {
+    constexpr std::chrono::milliseconds pause(50);
+    while (!is_there()) std::this_thread::sleep_for(pause);
+  }
+
+  std::string layer_path(std::string_view name) const { return path(name, ".safetensors"); }
+  std::string number_path(std::string_view name) const { return path(name, ".number"); }
+
+  /// Names come from files that may be hostile.
+  std::string path(std::string_view name, const char* ending) const {
+    constexpr std::string_view kept = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+    constexpr std::size_t longest = 200;
+    std::string file;
+    for (const char c : name) {
+      if (kept.find(c) != std::string_view::npos) {
+        file += c;
+        continue;
+      }
+      char escaped[4];
+      std::snprintf(escaped, sizeof escaped, "%%%02x", unsigned(static_cast<unsigned char>(c)));
+      file += escaped;
+    }
+    if (file.empty() || file.size() > longest)
+      throw std::runtime_error("expected a name of 1 to " + std::to_string(longest) + " bytes, got " + file);
+    return (folder_ / ("part-" + file + ending)).string();
+  }
+
+  static std::string read(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    std::string text{std::istreambuf_iterator<char>(file), {}};
+    if (!file.is_open() || file.bad()) throw std::runtime_error("cannot read " + path);
+    return text;
+  }
+
+  static void write(const std::string& path, const std::string& text) {
+    OutputFile file = value_or_throw(OutputFile::create(path));
+    value_or_throw(file.write(text.data(), text.size()));
+    value_or_throw(file.commit());
+  }
+
+  std::filesystem::path folder_;
+};
+
+}  // namespace QLR_ARCH
+}  // namespace qlr
