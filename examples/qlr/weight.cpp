@@ -9,13 +9,14 @@
 #include "layer_choice.hpp"
 #include "qlr/decomposition/budget.hpp"
 #include "qlr/decomposition/directions.hpp"
+#include "qlr/factorization/lplr.hpp"
+#include "qlr/rounding/nearest.hpp"
 
 namespace cli {
 
 namespace {
 
-qlr::Decomposition<Layer> at_column_rates(const Settings& settings, const qlr::Matrix& w,
-                                          std::vector<qlr::Hessian> folds, const qlr::Progress& progress) {
+qlr::BudgetOptions budget_options(const Settings& settings) {
   qlr::BudgetOptions options;
   options.bits = *settings.bits;
   options.types = column_rates_types(settings);
@@ -25,6 +26,12 @@ qlr::Decomposition<Layer> at_column_rates(const Settings& settings, const qlr::M
   options.descent_passes = settings.iterations.value_or(options.descent_passes);
   options.seed = settings.seed;
   options.threads = settings.threads;
+  return options;
+}
+
+qlr::Decomposition<Layer> at_column_rates(const Settings& settings, const qlr::Matrix& w,
+                                          std::vector<qlr::Hessian> folds, const qlr::Progress& progress) {
+  qlr::BudgetOptions options = budget_options(settings);
   options.progress = progress;
   return qlr::decompose_to_bits<Layer>(w, std::move(folds), options);
 }
@@ -98,6 +105,36 @@ qlr::Decomposition<Layer> decompose_weight(const Settings& settings, const qlr::
                                            std::vector<qlr::Hessian> folds, const qlr::Progress& progress) {
   return settings.has_column_rates() ? at_column_rates(settings, w, std::move(folds), progress)
                                      : at_one_rate(settings, w, std::move(folds), progress);
+}
+
+std::vector<double> expected_losses(const Settings& settings, const qlr::Matrix& w, std::vector<qlr::Hessian> folds,
+                                    const std::vector<double>& bits) {
+  return qlr::expected_losses<Layer>(w, std::move(folds), bits, budget_options(settings));
+}
+
+qlr::Decomposition<Layer> decompose_as_lorc(const Settings& settings, const qlr::Matrix& w) {
+  const LayerChoice choice = possible_layers(settings, w.rows(), w.cols()).front();
+  qlr::DecomposeOptions options;
+  options.type = choice.type;
+  options.rank = choice.rank;
+  options.iterations = 1;
+  options.seed = settings.seed;
+  options.threads = settings.threads;
+  options.start = [](const qlr::CalderaProblem& problem, const qlr::CalderaOptions&) {
+    return qlr::StartingFactors{qlr::Matrix::Zero(problem.w.rows(), problem.r.rows()),
+                                qlr::Matrix::Zero(problem.r.rows(), problem.w.cols()),
+                                qlr::Matrix(0, problem.w.cols())};
+  };
+  options.q_step = [&](qlr::Codec& codec, const qlr::Matrix& target, const qlr::Matrix&, qlr::Matrix& q) {
+    codec.fit_scales(target.data(), 1);
+    q = qlr::round_nearest(codec, target, settings.threads);
+  };
+  options.lr_step = [&](qlr::Codec& l, qlr::Codec& r, const qlr::Matrix& target, const qlr::Matrix&, qlr::LowRank& lr) {
+    qlr::LplrOptions svd;
+    svd.iterations = 1;
+    lr = qlr::lplr(l, r, target, qlr::DiagonalMatrix(qlr::Vector::Ones(target.cols())), svd);
+  };
+  return qlr::decompose<Layer>(w, qlr::Hessian::from_matrix(qlr::Matrix::Identity(w.cols(), w.cols())), options);
 }
 
 }  // namespace cli

@@ -1,0 +1,104 @@
+#include "method.hpp"
+
+#include <cstddef>
+#include <utility>
+
+#include "layer_choice.hpp"
+#include "weight.hpp"
+
+namespace cli {
+
+namespace {
+
+struct MethodName {
+  const char* name;
+  Method method;
+};
+constexpr MethodName method_names[] = {{"rates", Method::rates}, {"caldera", Method::caldera},
+                                       {"e8", Method::e8},       {"ldlq", Method::ldlq},
+                                       {"lorc", Method::lorc},   {"nearest", Method::nearest}};
+
+/// What the flags of `qlr decompose` would be, but for the bits.
+Settings settings_of(Method method, Settings settings) {
+  if (method == Method::rates) return settings;
+  const bool on_lattice = method == Method::caldera || method == Method::e8;
+  settings.grid = on_lattice ? "e8" : "uniform";
+  settings.group = on_lattice ? "row" : "64";
+  settings.rotate = on_lattice;
+  if (method == Method::caldera) settings.factor_bits = 4;
+  if (method == Method::lorc) settings.factor_bits = 16;
+  if (method == Method::e8 || method == Method::ldlq || method == Method::nearest) settings.rank = 0;
+  return settings;
+}
+
+/// Relative proxy loss under the Hessian of all inputs of what was made, whatever it was made for.
+double loss_of(const Layer& layer, const qlr::Matrix& w, const qlr::Matrix& h, int threads) {
+  return qlr::relative_proxy_loss(w, qlr::detail::decoded(layer), h, threads);
+}
+
+Way way_of(Method method, const Settings& settings, const qlr::Matrix& w, const std::vector<qlr::Hessian>& folds,
+           const qlr::Matrix& h) {
+  Way way{method, settings, 0, 0};
+  const qlr::Decomposition<Layer> made = make(way, w, folds);
+  way.bits = made.report.bits_per_weight;
+  way.loss = loss_of(*made.layer, w, h, settings.threads);
+  return way;
+}
+
+/// A rate for every column: any bits, in eighths around those that are asked for on average.
+std::vector<Way> rated_ways(const Settings& settings, double bits, const qlr::Matrix& w,
+                            const std::vector<qlr::Hessian>& folds) {
+  constexpr double step = 0.125;
+  constexpr int fewer = 12;
+  constexpr int more = 16;
+  std::vector<double> choices;
+  for (int k = -fewer; k <= more; ++k)
+    if (bits + k * step > 0) choices.push_back(bits + k * step);
+  Settings here = settings;
+  here.bits = bits;
+  const std::vector<double> losses = expected_losses(here, w, folds, choices);
+  std::vector<Way> result;
+  for (std::size_t k = 0; k < choices.size(); ++k) {
+    if (!(losses[k] < 1)) continue;
+    here.bits = choices[k];
+    result.push_back({Method::rates, here, choices[k], losses[k]});
+  }
+  return result;
+}
+
+}  // namespace
+
+Method find_method(const std::string& name) {
+  std::string list;
+  for (const MethodName& known : method_names) {
+    if (known.name == name) return known.method;
+    list += (list.empty() ? "" : ", ") + std::string(known.name);
+  }
+  throw UsageError("expected --method to be one of " + list + ", got " + name);
+}
+
+std::vector<Way> ways(Method method, const Settings& settings, double bits, const qlr::Matrix& w,
+                      const std::vector<qlr::Hessian>& folds) {
+  Settings here = settings_of(method, settings);
+  if (method == Method::rates) return rated_ways(here, bits, w, folds);
+  const qlr::Matrix h = qlr::merged(folds).matrix();
+  if (method == Method::caldera || method == Method::lorc) {
+    here.bits = bits;
+    return {way_of(method, here, w, folds, h)};
+  }
+  std::vector<Way> result;
+  const int widest = method == Method::e8 ? 4 : 6;
+  for (int width = method == Method::e8 ? 2 : 1; width <= widest; ++width) {
+    here.q_bits = width;
+    result.push_back(way_of(method, here, w, folds, h));
+  }
+  return result;
+}
+
+qlr::Decomposition<Layer> make(const Way& way, const qlr::Matrix& w, std::vector<qlr::Hessian> folds) {
+  if (way.method == Method::lorc) return decompose_as_lorc(way.settings, w);
+  if (way.method == Method::nearest) folds = {qlr::Hessian::from_matrix(qlr::Matrix::Identity(w.cols(), w.cols()))};
+  return decompose_weight(way.settings, w, std::move(folds));
+}
+
+}  // namespace cli
