@@ -233,7 +233,7 @@ TEST_CASE("what is no checkpoint is refused") {
   CHECK_REFUSED(Checkpoint::open(directory.file("none")), "cannot open " + directory.file("none"));
   const std::pair<const char*, const char*> files[] = {
       {"", "as the first: header: expected 28 bytes, got a file of 0"},
-      {"plain text of more than twenty-eight bytes", "expected a llama2.c file"},
+      {"plain text of more than twenty-eight bytes", "expected a llama2.c, GGUF or safetensors file, or an index"},
       {"{}", "expected a key \"weight_map\", got none"},
       {"24ka", "header: expected 256 bytes, got a file of 4"}};
   for (const auto& [bytes, sentence] : files) {

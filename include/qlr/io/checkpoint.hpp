@@ -13,6 +13,8 @@
 #include "qlr/core/index.hpp"
 #include "qlr/core/result.hpp"
 #include "qlr/io/checkpoint_tensor.hpp"
+#include "qlr/io/gguf.hpp"
+#include "qlr/io/gguf_model.hpp"
 #include "qlr/io/hugging_face.hpp"
 #include "qlr/io/json.hpp"
 #include "qlr/io/llama2c.hpp"
@@ -32,6 +34,7 @@ inline namespace QLR_ARCH {
 class Checkpoint {
  public:
   /// Opens a model. The path is one of
+  /// - a GGUF file that is not quantized,
   /// - a llama2.c .bin file,
   /// - a safetensors file, or a *.safetensors.index.json with the files that it names, all in one folder; a config.json
   ///   beside them, if there is one, says what model it is,
@@ -55,6 +58,10 @@ class Checkpoint {
   /// Why there is no llama(), in one sentence; empty if there is.
   const std::string& why_not_llama() const noexcept { return model_.why_not_llama; }
 
+  /// The GGUF file that the model was opened from, for what else its metadata says, the tokens for example; nullptr if it
+  /// was another kind of file.
+  const Gguf* gguf() const noexcept { return gguf_ ? &*gguf_ : nullptr; }
+
   /// Writes rows [begin, end) of a tensor as floats; see qlr::read_rows(). @pre the tensor is one of tensors()
   Status read_rows(const CheckpointTensor& tensor, Index begin, Index end, float* out) const {
     return qlr::read_rows(tensor, begin, end, out);
@@ -68,6 +75,7 @@ class Checkpoint {
 
   Status read_path(const std::string& path);
   Status read_folder(const std::string& path);
+  Status read_gguf(const std::string& path, const MappedFile& file);
   Status read_llama2c(const std::string& path, const MappedFile& file);
   Status read_index(const std::string& path, const MappedFile& file);
   Status read_config(const std::string& folder);
@@ -76,6 +84,7 @@ class Checkpoint {
 
   std::vector<MappedFile> files_;
   ModelContents model_;
+  std::optional<Gguf> gguf_;
 };
 
 namespace detail {
@@ -121,6 +130,7 @@ inline Status Checkpoint::read_path(const std::string& path) {
   files_.push_back(std::move(*opened));
   const MappedFile& file = files_.back();
   const std::string_view bytes = detail::text_of(file);
+  if (has_gguf_magic(file.data(), file.size())) return read_gguf(path, file);
   if (detail::begins_safetensors(bytes) || ends_with(path, ".safetensors")) {
     if (Status status = add_safetensors(path, file); !status) return status;
     return read_config(folder_of(path));
@@ -136,11 +146,21 @@ inline Status Checkpoint::read_folder(const std::string& path) {
   return Error{path + ": expected a model.safetensors or a model.safetensors.index.json, got a folder with neither"};
 }
 
+inline Status Checkpoint::read_gguf(const std::string& path, const MappedFile& file) {
+  Result<Gguf> parsed = Gguf::parse(file.data(), file.size());
+  if (!parsed) return Error{path + ": " + parsed.error().message};
+  gguf_ = std::move(*parsed);
+  Result<ModelContents> model = gguf_model(*gguf_);
+  if (!model) return Error{path + ": " + model.error().message};
+  model_ = std::move(*model);
+  return {};
+}
+
 inline Status Checkpoint::read_llama2c(const std::string& path, const MappedFile& file) {
   Result<Llama2c> model = parse_llama2c(file.data(), file.size());
   if (!model) {
     const bool is_sure = has_llama2c_magic(file.data(), file.size()) || ends_with(path, ".bin");
-    const std::string other = "expected a llama2.c file, a safetensors file or its index; as the first: ";
+    const std::string other = "expected a llama2.c, GGUF or safetensors file, or an index; as the first: ";
     return Error{path + ": " + (is_sure ? "" : other) + model.error().message};
   }
   model_.llama = model->config;
