@@ -70,6 +70,9 @@ TEST_CASE("scaled int8 takes each group's scale, also from the middle of a group
   float row[6];
   REQUIRE(qlr::read_rows(tensor, 1, 2, row).ok());
   CHECK(std::vector<float>(row, row + 6) == std::vector<float>{-64, 63.5, 256, -254, 256, -254});
+  std::vector<float> first(9, 7.0f);
+  REQUIRE(qlr::read_rows(tensor, 0, 1, first.data()).ok());
+  CHECK(first == std::vector<float>{-128, 127, -128, 127, -64, 63.5, 7, 7, 7});
 }
 
 TEST_CASE("rows, scalars and tensors without elements") {

@@ -262,6 +262,9 @@ TEST_CASE("alignments that are none are refused") {
 }
 
 TEST_CASE("every prefix of a file is refused") {
+  const std::string text = GgufBytes().text("k", "ab").bytes().substr(0, 24 + 9 + 4 + 10);
+  CHECK(parse(text).ok());
+  CHECK_REFUSED(parse(text.substr(0, text.size() - 1)), "expected 2 bytes at byte 45, got 1 to the end of the file");
   const std::string whole =
       GgufBytes().text("a", "bc").array("d", 8, 1, text_bytes("e")).tensor("w", {3}, 0, 0).bytes("0123456789ab");
   CHECK(parse(whole).ok());

@@ -16,6 +16,7 @@
 #include "qlr/core/result.hpp"
 #include "qlr/core/span.hpp"
 #include "qlr/io/ggml_type.hpp"
+#include "qlr/io/gguf_cursor.hpp"
 #include "qlr/io/gguf_value.hpp"
 #include "qlr/io/json.hpp"
 #include "qlr/io/shape.hpp"
