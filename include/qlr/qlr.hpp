@@ -17,6 +17,7 @@
 #include "qlr/factorization/lplr.hpp"
 #include "qlr/factorization/regression.hpp"
 #include "qlr/factorization/svd.hpp"
+#include "qlr/io/checkpoint.hpp"
 #include "qlr/io/npy.hpp"
 #include "qlr/rounding/descent.hpp"
 #include "qlr/rounding/ldlq.hpp"
