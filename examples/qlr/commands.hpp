@@ -17,4 +17,10 @@ std::string decode(const std::string& path, const std::string& output);
 /// Describes a stored layer.
 std::string info(const std::string& path);
 
+/// Compresses a model of the Llama architecture.
+std::string compress(const CompressSettings& settings);
+
+/// Measures a model's predictions of a text, and how those of its compressed form differ.
+std::string evaluate(const EvalSettings& settings);
+
 }  // namespace cli

@@ -10,6 +10,11 @@
 
 namespace cli {
 
+double bits_of(const LayerChoice& choice, qlr::Index rows, qlr::Index cols) {
+  const qlr::Extents extents = {std::uint32_t(rows), std::uint32_t(cols), std::uint32_t(choice.rank)};
+  return qlr::value_or_throw(qlr::shape_layer<Layer>(choice.type, extents)).bits_per_weight();
+}
+
 namespace {
 
 struct Name {
@@ -134,11 +139,6 @@ std::string layer_type(const Settings& settings, const std::string& q, const std
 
 std::string layer_type(const Settings& settings, const std::string& q, const std::string& in, int factor_bits) {
   return layer_type(settings, q, factor_type(L(), factor_bits), factor_type(R(), factor_bits), in);
-}
-
-double bits_of(const LayerChoice& choice, qlr::Index rows, qlr::Index cols) {
-  const qlr::Extents extents = {std::uint32_t(rows), std::uint32_t(cols), std::uint32_t(choice.rank)};
-  return qlr::value_or_throw(qlr::shape_layer<Layer>(choice.type, extents)).bits_per_weight();
 }
 
 [[noreturn]] void refuse_bits(const Settings& settings) {

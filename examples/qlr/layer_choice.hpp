@@ -27,6 +27,9 @@ struct LayerChoice {
 /// suffice for one
 std::vector<LayerChoice> possible_layers(const Settings& settings, qlr::Index rows, qlr::Index cols);
 
+/// Bits a weight that a layer takes, whose L has one width.
+double bits_of(const LayerChoice& choice, qlr::Index rows, qlr::Index cols);
+
 /// The type names of layers whose Q at one rate fits into the bits and leaves them to L R, with a width for every
 /// direction: where bits leave the width of Q open, the two widest that fit. @throws UsageError as possible_layers
 std::vector<std::string> direction_types(const Settings& settings, qlr::Index rows, qlr::Index cols);

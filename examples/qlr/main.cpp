@@ -131,6 +131,74 @@ CLI::App* add_decompose(CLI::App& app, cli::Settings& settings, std::string& syn
   return command;
 }
 
+CLI::App* add_compress(CLI::App& app, cli::CompressSettings& settings, std::string& shard) {
+  constexpr qlr::Index most_tokens = 1 << 30;
+  CLI::App* command = app.add_subcommand("compress", "Compress the matrices of a model of the Llama architecture");
+  command->option_defaults()->always_capture_default();
+  command->add_option("--model", settings.model, "llama2.c's .bin, .gguf, .safetensors, or a folder of the latter")
+      ->required()
+      ->type_name("FILE");
+  command->add_option("--tokenizer", settings.tokenizer, "tokenizer.json or llama2.c's .bin [beside the model]")
+      ->type_name("FILE");
+  CLI::Option* text =
+      command->add_option("--calibration", settings.calibration, "a text to calibrate on")->type_name("FILE");
+  CLI::Option* self = command
+                          ->add_option("--self-calibrate", settings.self_tokens,
+                                       "instead of a text, so many tokens that the model says itself")
+                          ->transform(integer<qlr::Index>(1, most_tokens));
+  self->excludes(text);
+  command->add_option("--output", settings.output, "where to write the model, .safetensors")
+      ->required()
+      ->type_name("FILE");
+  command
+      ->add_option("--bits", settings.bits,
+                   "bits a weight of all that is stored, on average over the matrices, embedding and norms apart")
+      ->transform(positive());
+  command->add_option("--method", settings.method, "rates, or for comparison one of caldera, e8, ldlq, lorc, nearest")
+      ->type_name("NAME");
+  command->add_flag("--uniform", settings.uniform, "the same bits for every matrix");
+  command->add_option("--tokens", settings.tokens, "of the text, at most")
+      ->transform(integer<qlr::Index>(1, most_tokens));
+  command
+      ->add_option("--parts", settings.folder,
+                   "a folder for finished matrices, from which a run that was ended goes on [OUTPUT.parts]")
+      ->type_name("FOLDER");
+  command
+      ->add_option("--shard", shard,
+                   "I/N: be the I-th of N processes, counted from 0, that share the folder; the first writes the model")
+      ->type_name("I/N");
+  command->add_option("--seed", settings.seed, "of everything random")
+      ->transform(integer<std::uint64_t>(0, std::numeric_limits<std::uint64_t>::max()));
+  command->add_option("--threads", settings.threads, "the result is the same for any number")
+      ->transform(integer(1, 1024));
+  command->add_flag("--json", settings.json, "report in JSON");
+  command->callback([=, &settings, &shard] {
+    if (!*text && !*self) throw CLI::ValidationError("--calibration", "expected it or --self-calibrate, got neither");
+    if (shard.empty()) return;
+    const std::size_t slash = shard.find('/');
+    if (slash == std::string::npos || !parse(shard.substr(0, slash), settings.shard) ||
+        !parse(shard.substr(slash + 1), settings.shards) || settings.shard < 0 || settings.shard >= settings.shards)
+      throw CLI::ValidationError("--shard", "expected I/N with I of 0 to N - 1, got " + shard);
+  });
+  return command;
+}
+
+CLI::App* add_eval(CLI::App& app, cli::EvalSettings& settings) {
+  CLI::App* command = app.add_subcommand("eval", "Measure a model's predictions, and what its compressed form lost");
+  command->option_defaults()->always_capture_default();
+  command->add_option("--model", settings.model, "the original: llama2.c's .bin, .gguf, .safetensors, or a folder")
+      ->required()
+      ->type_name("FILE");
+  command->add_option("--tokenizer", settings.tokenizer, "tokenizer.json or llama2.c's .bin [beside the model]")
+      ->type_name("FILE");
+  command->add_option("--compressed", settings.compressed, "what qlr compress made of it")->type_name("FILE");
+  command->add_option("--text", settings.text, "to predict")->required()->type_name("FILE");
+  command->add_option("--tokens", settings.tokens, "of the text, at most")->transform(integer<qlr::Index>(1, 1 << 30));
+  command->add_option("--threads", settings.threads)->transform(integer(1, 1024));
+  command->add_flag("--json", settings.json, "report in JSON");
+  return command;
+}
+
 int run(int argc, char** argv) {
   CLI::App app("Compresses weight matrices to Q + L R, low precision plus low rank.", "qlr");
   app.set_version_flag("--version", "qlr " QLR_VERSION);
@@ -148,6 +216,12 @@ int run(int argc, char** argv) {
   CLI::App* info = app.add_subcommand("info", "Describe a stored layer");
   info->add_option("file", file, ".safetensors")->required()->type_name("FILE");
 
+  cli::CompressSettings compress_settings;
+  std::string shard;
+  CLI::App* compress = add_compress(app, compress_settings, shard);
+  cli::EvalSettings eval_settings;
+  CLI::App* eval = add_eval(app, eval_settings);
+
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& asked) {
@@ -158,9 +232,11 @@ int run(int argc, char** argv) {
   }
 
   try {
-    const std::string text = *decompose ? cli::decompose(settings)
-                             : *decode  ? cli::decode(file, output)
-                                        : cli::info(file);
+    const std::string text = *decompose  ? cli::decompose(settings)
+                             : *decode   ? cli::decode(file, output)
+                             : *compress ? cli::compress(compress_settings)
+                             : *eval     ? cli::evaluate(eval_settings)
+                                         : cli::info(file);
     std::fputs(text.c_str(), stdout);
     if (std::fflush(stdout) != 0)
       throw std::system_error(errno, std::generic_category(), "cannot write standard output");

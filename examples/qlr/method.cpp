@@ -36,14 +36,9 @@ double loss_of(const Layer& layer, const qlr::Matrix& w, const qlr::Matrix& h, i
   return qlr::relative_proxy_loss(w, qlr::detail::decoded(layer), h, threads);
 }
 
-Way way_of(Method method, const Settings& settings, const qlr::Matrix& w, const std::vector<qlr::Hessian>& folds,
-           const qlr::Matrix& h) {
-  Way way{method, settings, 0, 0};
-  const qlr::Decomposition<Layer> made = make(way, w, folds);
-  way.bits = made.report.bits_per_weight;
-  way.loss = loss_of(*made.layer, w, h, settings.threads);
-  return way;
-}
+/// The widths of methods that have several.
+int narrowest(Method method) { return method == Method::e8 ? 2 : 1; }
+int widest(Method method) { return method == Method::e8 ? 4 : 6; }
 
 /// A rate for every column: any bits, in eighths around those that are asked for on average.
 std::vector<Way> rated_ways(const Settings& settings, double bits, const qlr::Matrix& w,
@@ -77,22 +72,47 @@ Method find_method(const std::string& name) {
   throw UsageError("expected --method to be one of " + list + ", got " + name);
 }
 
+bool has_one_way(Method method) { return method == Method::caldera || method == Method::lorc; }
+
+Way way_again(Method method, const Settings& settings, double asked, std::size_t number, double bits, double loss) {
+  Way way{method, settings_of(method, settings), bits, loss};
+  if (method == Method::rates)
+    way.settings.bits = bits;
+  else if (has_one_way(method))
+    way.settings.bits = asked;
+  else
+    way.settings.q_bits = narrowest(method) + int(number);
+  return way;
+}
+
 std::vector<Way> ways(Method method, const Settings& settings, double bits, const qlr::Matrix& w,
                       const std::vector<qlr::Hessian>& folds) {
-  Settings here = settings_of(method, settings);
-  if (method == Method::rates) return rated_ways(here, bits, w, folds);
+  if (method == Method::rates) return rated_ways(settings_of(method, settings), bits, w, folds);
   const qlr::Matrix h = qlr::merged(folds).matrix();
-  if (method == Method::caldera || method == Method::lorc) {
-    here.bits = bits;
-    return {way_of(method, here, w, folds, h)};
-  }
+  const std::size_t count = has_one_way(method) ? 1 : std::size_t(widest(method) - narrowest(method) + 1);
   std::vector<Way> result;
-  const int widest = method == Method::e8 ? 4 : 6;
-  for (int width = method == Method::e8 ? 2 : 1; width <= widest; ++width) {
-    here.q_bits = width;
-    result.push_back(way_of(method, here, w, folds, h));
+  for (std::size_t number = 0; number < count; ++number) {
+    Way way = way_again(method, settings, bits, number, 0, 0);
+    const qlr::Decomposition<Layer> made = make(way, w, folds);
+    way.bits = made.report.bits_per_weight;
+    way.loss = loss_of(*made.layer, w, h, settings.threads);
+    result.push_back(std::move(way));
   }
   return result;
+}
+
+Way widest_way(Method method, const Settings& settings, double bits, qlr::Index rows, qlr::Index cols) {
+  if (method == Method::rates || has_one_way(method)) {
+    const Way way = way_again(method, settings, bits, 0, bits, 0);
+    expect_a_layer(way.settings, rows, cols);
+    return way;
+  }
+  for (int width = widest(method); width >= narrowest(method); --width) {
+    Way way = way_again(method, settings, bits, std::size_t(width - narrowest(method)), 0, 0);
+    way.bits = bits_of(possible_layers(way.settings, rows, cols).front(), rows, cols);
+    if (way.bits <= bits) return way;
+  }
+  throw UsageError("expected --bits to allow for the narrowest Q of the method, got " + std::to_string(bits));
 }
 
 qlr::Decomposition<Layer> make(const Way& way, const qlr::Matrix& w, std::vector<qlr::Hessian> folds) {

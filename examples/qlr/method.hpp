@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,16 @@ struct Way {
 /// W (m,n), folds: Hessians of parts of the inputs. Cost: for Method::rates a plan, for others that of making each
 std::vector<Way> ways(Method method, const Settings& settings, double bits, const qlr::Matrix& w,
                       const std::vector<qlr::Hessian>& folds);
+
+/// The way of that number among ways(), with the bits and the loss that it had there.
+/// @param asked the bits that ways() was asked for
+Way way_again(Method method, const Settings& settings, double asked, std::size_t number, double bits, double loss);
+
+/// Whether a method has but one way for each matrix.
+bool has_one_way(Method method);
+
+/// The way of most bits that fits, without a look at the matrix; its loss is not known. @throws UsageError if none fits
+Way widest_way(Method method, const Settings& settings, double bits, qlr::Index rows, qlr::Index cols);
 
 /// Compresses W that way.
 qlr::Decomposition<Layer> make(const Way& way, const qlr::Matrix& w, std::vector<qlr::Hessian> folds);

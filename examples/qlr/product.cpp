@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "../llama/compressed_linear.hpp"
 #include "qlr/core/random.hpp"
 #include "qlr/core/result.hpp"
 #include "qlr/kernel/multiply.hpp"
@@ -44,6 +45,11 @@ Dense decoded(const Layer& layer) {
   float* const what = reinterpret_cast<float*>(memory.data());
   layer.decode({what, layer.rows(), layer.cols()}, reinterpret_cast<float*>(scratch.data()));
   return {std::move(memory), {what, layer.rows(), layer.cols()}};
+}
+
+std::unique_ptr<llama::Linear> stored_linear(const Layer& layer) {
+  return std::make_unique<llama::CompressedLinear<std::unique_ptr<const Layer>, qlr::FloatActivations>>(
+      std::make_unique<const Layer>(layer));
 }
 
 Glimpse glimpse(const Layer& layer, qlr::MatrixView<const float> what, std::uint64_t seed) {

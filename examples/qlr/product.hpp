@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 
+#include "../llama/linear.hpp"
 #include "layer_types.hpp"
 #include "qlr/core/view.hpp"
 #include "qlr/format/owned.hpp"
@@ -16,6 +18,9 @@ struct Dense {
 
 /// The whole matrix What. @throws std::runtime_error if there is no memory for it: a file may state any extents
 Dense decoded(const Layer& layer);
+
+/// A layer that multiplies, x not rounded. @pre what the layer views outlives it
+std::unique_ptr<llama::Linear> stored_linear(const Layer& layer);
 
 /// A glimpse of a layer's product y = What x beside that of the decoded matrix.
 struct Glimpse {

@@ -38,4 +38,36 @@ struct Settings {
   bool json = false;
 };
 
+/// What `qlr compress` was asked for.
+struct CompressSettings {
+  std::string model;
+  std::string tokenizer;    ///< empty: beside the model, or in it
+  std::string calibration;  ///< a text; empty: samples of the model itself
+  std::string output;
+  std::string folder;  ///< of finished parts; empty: the output's name with .parts behind it
+
+  double bits = 2.5;             ///< a weight of the compressed matrices, all that is stored
+  std::string method = "rates";  ///< one of the family
+  bool uniform = false;          ///< the same bits for every matrix
+  qlr::Index tokens = 16384;     ///< of calibration, at most
+  qlr::Index self_tokens = 0;    ///< that the model says itself, instead of a text
+
+  int shard = 0;  ///< of shards, which share the folder of parts
+  int shards = 1;
+  std::uint64_t seed = 1;
+  int threads = 1;
+  bool json = false;
+};
+
+/// What `qlr eval` was asked for.
+struct EvalSettings {
+  std::string model;       ///< the original
+  std::string tokenizer;   ///< empty: beside the model, or in it
+  std::string compressed;  ///< empty: none
+  std::string text;
+  qlr::Index tokens = 1 << 30;  ///< at most
+  int threads = 1;
+  bool json = false;
+};
+
 }  // namespace cli

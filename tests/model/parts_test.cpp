@@ -24,16 +24,16 @@ TEST_CASE("what is stored is there for the next process") {
   {
     const Parts parts(directory.file("parts"), "task 1");
     CHECK_FALSE(parts.has_layer("a/b.weight"));
-    CHECK_FALSE(parts.number("a/b.weight").has_value());
+    CHECK_FALSE(parts.text("a/b.weight").has_value());
     parts.store_layer("a/b.weight", *layer, {{"loss", "0.25"}});
-    parts.store_number("a/b.weight", 0.1);
+    parts.store_text("a/b.weight", "0.1 2");
     CHECK_FALSE(parts.has_layer("a.b.weight"));
   }
   const Parts parts(directory.file("parts"), "task 1");
   REQUIRE(parts.has_layer("a/b.weight"));
   CHECK(test::decoded(*parts.layer<Layer>("a/b.weight")) == test::decoded(*layer));
   CHECK(parts.facts("a/b.weight").at("loss") == "0.25");
-  CHECK(parts.number("a/b.weight") == 0.1);
+  CHECK(parts.text("a/b.weight") == "0.1 2");
   for (const auto& file : std::filesystem::recursive_directory_iterator(directory.file("")))
     CHECK(file.path().string().find("a/b") == std::string::npos);
   parts.remove();
@@ -47,29 +47,27 @@ TEST_CASE("parts of another task are refused") {
                        doctest::Contains("expected parts of task 2, found those of task 1"), std::runtime_error);
 }
 
-TEST_CASE("a number is computed by whom it falls to, and others wait for it") {
+TEST_CASE("a text is made by whom it falls to, and others wait for it") {
   const TemporaryDirectory directory;
   const Parts parts(directory.file("parts"), "task");
   int calls = 0;
-  const auto work = [&] { return double(++calls); };
-  std::thread other([&] { parts.store_number("theirs", 7); });
-  CHECK(parts.number("theirs", false, work) == 7);
+  const auto work = [&] { return std::to_string(++calls); };
+  std::thread other([&] { parts.store_text("theirs", "7"); });
+  CHECK(parts.text("theirs", false, work) == "7");
   other.join();
-  CHECK(parts.number("mine", true, work) == 1);
-  CHECK(parts.number("mine", true, work) == 1);
+  CHECK(parts.text("mine", true, work) == "1");
+  CHECK(parts.text("mine", true, work) == "1");
   CHECK(calls == 1);
 }
 
-TEST_CASE("names and numbers that make no sense are refused") {
+TEST_CASE("names are those of files in the folder, or refused") {
   const TemporaryDirectory directory;
   const Parts parts(directory.file("parts"), "task");
-  CHECK_THROWS_AS(parts.store_number("", 1), std::runtime_error);
-  CHECK_THROWS_AS(parts.store_number(std::string(300, 'x'), 1), std::runtime_error);
-  parts.store_number("../up", 1);
-  CHECK_FALSE(std::filesystem::exists(directory.file("up.number")));
-  parts.store_number("n", 1);
-  std::ofstream(directory.file("parts/part-n.number")) << "1x";
-  CHECK_THROWS_WITH_AS(parts.number("n"), doctest::Contains("expected a number, got 1x"), std::runtime_error);
+  CHECK_THROWS_AS(parts.store_text("", "1"), std::runtime_error);
+  CHECK_THROWS_AS(parts.store_text(std::string(300, 'x'), "1"), std::runtime_error);
+  parts.store_text("../up", "1");
+  CHECK_FALSE(std::filesystem::exists(directory.file("up.txt")));
+  CHECK(parts.text("../up") == "1");
 }
 
 }  // namespace parts_test

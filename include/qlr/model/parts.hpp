@@ -1,6 +1,5 @@
 #pragma once
 
-#include <charconv>
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
@@ -25,7 +24,7 @@
 namespace qlr {
 inline namespace QLR_ARCH {
 
-/// What is finished of a model that is being compressed: a folder with a file for each layer and each measured number.
+/// What is finished of a model that is being compressed: a folder with a file for each layer and each text.
 /// Files appear whole or not at all, so that a run that was killed goes on where it was, and several processes, on one
 /// machine or many, work on the same folder.
 ///
@@ -68,29 +67,21 @@ class Parts {
     return tensors->metadata();
   }
 
-  std::optional<double> number(std::string_view name) const {
-    const std::string path = number_path(name);
+  /// The text of that name, if it is there.
+  std::optional<std::string> text(std::string_view name) const {
+    const std::string path = text_path(name);
     if (!std::filesystem::exists(path)) return std::nullopt;
-    const std::string text = read(path);
-    double value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc() || end != text.data() + text.size())
-      throw std::runtime_error(path + ": expected a number, got " + text);
-    return value;
+    return read(path);
   }
 
-  void store_number(std::string_view name, double value) const {
-    char text[32];
-    const auto [end, error] = std::to_chars(text, text + sizeof text, value);
-    write(number_path(name), std::string(text, end));
-  }
+  void store_text(std::string_view name, const std::string& text) const { write(text_path(name), text); }
 
-  /// The number of that name: what is there, else work()'s result if it is `mine` to do, else what another process
-  /// stores in the meantime.
-  double number(std::string_view name, bool mine, const std::function<double()>& work) const {
-    if (!number(name) && mine) store_number(name, work());
-    wait([&] { return number(name).has_value(); });
-    return *number(name);
+  /// The text of that name: what is there, else work()'s result if it is `mine` to do, else what another process stores
+  /// in the meantime.
+  std::string text(std::string_view name, bool mine, const std::function<std::string()>& work) const {
+    if (mine && !text(name)) store_text(name, work());
+    wait([&] { return text(name).has_value(); });
+    return *text(name);
   }
 
   /// Returns when another process has stored the layer.
@@ -109,7 +100,7 @@ class Parts {
   }
 
   std::string layer_path(std::string_view name) const { return path(name, ".safetensors"); }
-  std::string number_path(std::string_view name) const { return path(name, ".number"); }
+  std::string text_path(std::string_view name) const { return path(name, ".txt"); }
 
   /// Names come from files that may be hostile.
   std::string path(std::string_view name, const char* ending) const {

@@ -1,0 +1,207 @@
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <sstream>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "../llama/model.hpp"
+#include "../llama/session.hpp"
+#include "commands.hpp"
+#include "qlr/core/result.hpp"
+#include "qlr/io/checkpoint.hpp"
+#include "qlr/model/predictions.hpp"
+#include "stored_model.hpp"
+#include "texts.hpp"
+#include "tokenizers.hpp"
+
+namespace cli {
+
+namespace {
+
+/// What is measured of a model.
+struct Evaluation {
+  std::string name;
+  qlr::TextMean nats;
+  std::optional<qlr::TextMean> divergence;  ///< from the original
+  std::optional<qlr::TextMean> top1;        ///< agreement with it
+  std::optional<double> bits_per_weight;
+  double file_bytes = 0;
+  qlr::Index tokens = 0;
+  double prompt_tokens_per_second = 0;
+  double generation_tokens_per_second = 0;
+};
+
+double seconds_since(std::chrono::steady_clock::time_point begin) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+double bytes_of(const std::string& path) {
+  if (!std::filesystem::is_directory(path)) return double(std::filesystem::file_size(path));
+  double bytes = 0;
+  for (const auto& file : std::filesystem::directory_iterator(path))
+    if (file.path().extension() == ".safetensors") bytes += double(file.file_size());
+  return bytes;
+}
+
+/// All predictions of a text. @return logits (tokens, vocabulary)
+std::vector<float> predictions_of(const llama::Model& model, const Sequence& sequence, llama::Workers& workers) {
+  llama::Session session(model, workers);
+  return qlr::value_or_throw(session.append({sequence.data(), qlr::Index(sequence.size())}, llama::Logits::all));
+}
+
+/// Tokens a second: of texts as prompts, and one by one.
+void measure_speed(const llama::Model& model, const std::vector<Sequence>& sequences, llama::Workers& workers,
+                   Evaluation& result) {
+  constexpr double enough_seconds = 0.5;
+  double tokens = 0;
+  auto begin = std::chrono::steady_clock::now();
+  for (std::size_t k = 0; tokens == 0 || seconds_since(begin) < enough_seconds; ++k) {
+    const Sequence& sequence = sequences[k % sequences.size()];
+    llama::Session session(model, workers);
+    qlr::value_or_throw(session.append({sequence.data(), qlr::Index(sequence.size())}));
+    tokens += double(sequence.size());
+  }
+  result.prompt_tokens_per_second = tokens / seconds_since(begin);
+  tokens = 0;
+  begin = std::chrono::steady_clock::now();
+  for (std::size_t k = 0; tokens == 0 || seconds_since(begin) < enough_seconds; ++k) {
+    const Sequence& sequence = sequences[k % sequences.size()];
+    llama::Session session(model, workers);
+    for (const int token : sequence) {
+      qlr::value_or_throw(session.append({&token, 1}));
+      ++tokens;
+      if (seconds_since(begin) > enough_seconds) break;
+    }
+  }
+  result.generation_tokens_per_second = tokens / seconds_since(begin);
+}
+
+/// Adds what a text's predictions are worth; `original` is empty for the original itself.
+void add_text(const Sequence& sequence, qlr::Index vocabulary, const std::vector<float>& logits,
+              const std::vector<float>& original, Evaluation& result) {
+  const qlr::Index predicted = qlr::Index(sequence.size()) - 1;
+  double nats = 0;
+  double divergence = 0;
+  double agreed = 0;
+  for (qlr::Index t = 0; t < predicted; ++t) {
+    const qlr::Span<const float> here{logits.data() + t * vocabulary, vocabulary};
+    nats += qlr::nats_of(here, sequence[std::size_t(t + 1)]);
+    if (original.empty()) continue;
+    const qlr::Span<const float> there{original.data() + t * vocabulary, vocabulary};
+    divergence += qlr::divergence(there, here);
+    agreed += qlr::top_token(there) == qlr::top_token(here) ? 1 : 0;
+  }
+  result.tokens += predicted;
+  result.nats.add(nats, predicted);
+  if (original.empty()) return;
+  if (!result.divergence) result.divergence.emplace(), result.top1.emplace();
+  result.divergence->add(divergence, predicted);
+  result.top1->add(agreed, predicted);
+}
+
+std::string to_json(const Evaluation& result) {
+  std::ostringstream text;
+  text.precision(9);
+  const auto estimate = [&](const char* name, const qlr::Estimate& value) {
+    text << ", \"" << name << "\": " << value.mean;
+  };
+  const qlr::Estimate nats = result.nats.estimate();
+  text << "{\"tokens\": " << result.tokens << ", \"nats_per_token\": " << nats.mean;
+  const auto error = [&](const char* name, double value) {
+    text << ", \"" << name << "\": ";
+    if (std::isfinite(value))
+      text << value;
+    else
+      text << "null";
+  };
+  error("nats_standard_error", nats.standard_error);
+  if (result.divergence) {
+    estimate("kl_divergence", result.divergence->estimate());
+    error("kl_standard_error", result.divergence->estimate().standard_error);
+    estimate("top1_agreement", result.top1->estimate());
+    error("top1_standard_error", result.top1->estimate().standard_error);
+  }
+  if (result.bits_per_weight) text << ", \"bits_per_weight\": " << *result.bits_per_weight;
+  char bytes[32];
+  std::snprintf(bytes, sizeof bytes, "%.0f", result.file_bytes);
+  text << ", \"file_bytes\": " << bytes << ", \"prompt_tokens_per_second\": " << result.prompt_tokens_per_second
+       << ", \"generation_tokens_per_second\": " << result.generation_tokens_per_second << "}\n";
+  return text.str();
+}
+
+/// Rows of a table, the original first.
+std::string to_text(const std::vector<Evaluation>& rows) {
+  std::string text =
+      "                     nats a token   divergence        same top token   bits a weight   file, MB   prompt, "
+      "tokens/s   generation\n";
+  for (const Evaluation& row : rows) {
+    char line[320];
+    const qlr::Estimate nats = row.nats.estimate();
+    std::snprintf(line, sizeof line, "%-18s %8.4f +- %.4f ", row.name.c_str(), nats.mean, nats.standard_error);
+    text += line;
+    if (row.divergence) {
+      const qlr::Estimate kl = row.divergence->estimate();
+      const qlr::Estimate top1 = row.top1->estimate();
+      std::snprintf(line, sizeof line, " %.5f +- %.5f   %.2f +- %.2f %%", kl.mean, kl.standard_error, 100 * top1.mean,
+                    100 * top1.standard_error);
+      text += line;
+    } else {
+      text += "                                      ";
+    }
+    if (row.bits_per_weight)
+      std::snprintf(line, sizeof line, "   %9.4f", *row.bits_per_weight);
+    else
+      std::snprintf(line, sizeof line, "   %9s", "");
+    text += line;
+    std::snprintf(line, sizeof line, "   %12.3f   %16.0f   %10.0f\n", 1e-6 * row.file_bytes,
+                  row.prompt_tokens_per_second, row.generation_tokens_per_second);
+    text += line;
+  }
+  return text + "on " + std::to_string(rows.front().tokens) + " tokens\n";
+}
+
+}  // namespace
+
+std::string evaluate(const EvalSettings& settings) {
+  const qlr::Checkpoint checkpoint = qlr::value_or_throw(qlr::Checkpoint::open(settings.model));
+  if (!checkpoint.llama())
+    throw std::runtime_error(settings.model + ": expected a Llama model, " + checkpoint.why_not_llama());
+  const FoundTokenizer tokenizer = find_tokenizer(settings.model, settings.tokenizer, checkpoint);
+  llama::Workers workers(settings.threads);
+  const llama::Model original = qlr::value_or_throw(llama::load_model(checkpoint));
+  const std::vector<Sequence> sequences =
+      sequences_of(*tokenizer.tokenizer, read_text(settings.text), original.config.positions, settings.tokens);
+
+  std::vector<Evaluation> rows(1);
+  rows[0].name = "original";
+  rows[0].file_bytes = bytes_of(settings.model);
+  StoredModel stored;
+  if (!settings.compressed.empty()) {
+    stored = load_stored_model(settings.compressed);
+    if (stored.model.config.vocabulary != original.config.vocabulary)
+      throw std::runtime_error(settings.compressed + ": expected a vocabulary of " +
+                               std::to_string(original.config.vocabulary) + ", got " +
+                               std::to_string(stored.model.config.vocabulary));
+    rows.resize(2);
+    rows[1].name = "compressed";
+    rows[1].file_bytes = bytes_of(settings.compressed);
+    rows[1].bits_per_weight = stored.bits_per_weight();
+  }
+  const qlr::Index vocabulary = original.config.vocabulary;
+  for (const Sequence& sequence : sequences) {
+    const std::vector<float> of_original = predictions_of(original, sequence, workers);
+    add_text(sequence, vocabulary, of_original, {}, rows[0]);
+    if (rows.size() == 2)
+      add_text(sequence, vocabulary, predictions_of(stored.model, sequence, workers), of_original, rows[1]);
+  }
+  measure_speed(original, sequences, workers, rows[0]);
+  if (rows.size() == 2) measure_speed(stored.model, sequences, workers, rows[1]);
+  return settings.json ? to_json(rows.back()) : to_text(rows);
+}
+
+}  // namespace cli

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "../llama/dense_linear.hpp"
+#include "../llama/model.hpp"
+#include "layer_types.hpp"
+#include "qlr/core/eigen.hpp"
+#include "qlr/io/checkpoint.hpp"
+#include "qlr/io/model_file.hpp"
+
+namespace cli {
+
+/// The weights of a matrix of floats. @pre linear is a llama::DenseLinear
+qlr::Matrix weights_of(const llama::Linear& linear);
+
+/// The matrix that a layer decodes to, as floats.
+std::unique_ptr<llama::Linear> decoded_linear(const Layer& layer);
+
+/// The tensors of a checkpoint that are not compressed, as they are stored beside layers: matrices in at most 16 bits.
+class OtherTensors {
+ public:
+  /// @param compressed whether a tensor of that name is a layer
+  template <class Predicate>
+  OtherTensors(const qlr::Checkpoint& checkpoint, Predicate&& compressed) {
+    for (const qlr::CheckpointTensor& tensor : checkpoint.tensors())
+      if (!compressed(tensor.name)) add(tensor);
+  }
+
+  /// Bytes that are no tensor of the model, a tokenizer's for example.
+  void add_bytes(const std::string& name, const std::string& bytes);
+
+  const std::vector<qlr::PlainTensor>& tensors() const { return tensors_; }
+
+ private:
+  void add(const qlr::CheckpointTensor& tensor);
+
+  std::vector<qlr::PlainTensor> tensors_;
+  std::vector<std::unique_ptr<std::vector<std::byte>>> memory_;
+};
+
+/// A compressed Llama model, mapped, with layers that multiply.
+struct StoredModel {
+  std::unique_ptr<qlr::MappedModel<Layer>> file;  // what the layers view
+  llama::Model model;
+
+  /// Bits a weight of the layers, all that is stored.
+  double bits_per_weight() const;
+};
+
+/// @throws std::runtime_error if the file is no such model
+StoredModel load_stored_model(const std::string& path);
+
+/// Whether a file is a compressed model.
+bool is_stored_model(const std::string& path);
+
+}  // namespace cli
