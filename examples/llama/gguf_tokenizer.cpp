@@ -95,6 +95,7 @@ TokenizerResult make_gguf_tokenizer(const GgufTokens& gguf) {
   if (qlr::Status status = set_tokens(rules, gguf, !by_scores); !status) return status.error();
   if (by_scores) {
     rules.scores = gguf.scores;
+    rules.reads_marks_as_spaces = true;
     rules.space_prefix = gguf.add_space_prefix ? SpacePrefix::every : SpacePrefix::none;
     rules.drops_first_space = gguf.add_space_prefix;
   } else {

@@ -21,14 +21,14 @@ qlr::Error unknown_step(const char* what, const std::string& known, const std::s
   return {std::string("expected a ") + what + " of " + known + ", got " + qlr::quoted(got)};
 }
 
-/// @param marks_spaces whether spaces become marks, which is undone in the vocabulary instead
-qlr::Status set_normalizer(BytePairRules& rules, const JsonStep& step, bool& marks_spaces) {
+/// Marks for spaces are undone in the vocabulary instead.
+qlr::Status set_normalizer(BytePairRules& rules, const JsonStep& step) {
   for (const JsonStep& part : step.steps)
-    if (qlr::Status status = set_normalizer(rules, part, marks_spaces); !status) return status;
+    if (qlr::Status status = set_normalizer(rules, part); !status) return status;
   if (step.type == "Prepend" && step.text("prepend") == space_mark) {
     rules.space_prefix = SpacePrefix::every;
   } else if (step.type == "Replace" && step.text("pattern") == " " && step.text("content") == space_mark) {
-    marks_spaces = true;
+    rules.reads_marks_as_spaces = true;
   } else if (!step.type.empty() && step.type != "Sequence" && step.type != "NFC" && step.type != "NFKC") {
     return unknown_step("normalizer", "Prepend or Replace for spaces, NFC or NFKC", step.type);
   }
@@ -48,16 +48,16 @@ qlr::Status set_metaspace(BytePairRules& rules, const JsonStep& step) {
   return {};
 }
 
-qlr::Status set_pre_tokenizer(BytePairRules& rules, const JsonStep& step, bool& marks_spaces) {
+qlr::Status set_pre_tokenizer(BytePairRules& rules, const JsonStep& step) {
   for (const JsonStep& part : step.steps)
-    if (qlr::Status status = set_pre_tokenizer(rules, part, marks_spaces); !status) return status;
+    if (qlr::Status status = set_pre_tokenizer(rules, part); !status) return status;
   if (step.type == "ByteLevel") {
     rules.begins_with_bytes = true;
     if (step.flag("add_prefix_space", true)) rules.space_prefix = SpacePrefix::every;
     rules.prefixes_spaces = false;
     if (step.flag("use_regex", true)) rules.splits.push_back(Split::gpt2);
   } else if (step.type == "Metaspace") {
-    marks_spaces = true;
+    rules.reads_marks_as_spaces = true;
     return set_metaspace(rules, step);
   } else if (step.type == "Digits") {
     rules.splits.push_back(step.flag("individual_digits", false) ? Split::digit : Split::digits);
@@ -88,8 +88,7 @@ qlr::Status expect_bpe(const TokenizerJson& json) {
 }
 
 /// Gives rules all tokens, and their spellings. @param limit of tokens, which bounds the memory
-qlr::Status set_tokens(BytePairRules& rules, const TokenizerJson& json, std::size_t limit, bool marks_spaces,
-                       Spellings& spellings) {
+qlr::Status set_tokens(BytePairRules& rules, const TokenizerJson& json, std::size_t limit, Spellings& spellings) {
   const auto set = [&](const std::string& spelling, std::uint64_t id, const std::string& text, TokenKind kind) {
     if (id >= limit)
       return qlr::Status(qlr::Error{"expected the number of token " + qlr::quoted(spelling) + " to be below " +
@@ -102,9 +101,9 @@ qlr::Status set_tokens(BytePairRules& rules, const TokenizerJson& json, std::siz
   };
   for (const auto& [spelling, id] : json.vocab) {
     const bool is_byte = json.byte_fallback && byte_of_token(spelling) >= 0;
-    const std::string text = rules.begins_with_bytes ? text_of_byte_letters(spelling)
-                             : marks_spaces          ? text_of_space_marks(spelling)
-                                                     : spelling;
+    const std::string text = rules.begins_with_bytes       ? text_of_byte_letters(spelling)
+                             : rules.reads_marks_as_spaces ? text_of_space_marks(spelling)
+                                                           : spelling;
     if (qlr::Status status = set(spelling, id, text, is_byte ? TokenKind::byte : TokenKind::text); !status)
       return status;
   }
@@ -126,15 +125,14 @@ int find_first(const Spellings& spellings, std::initializer_list<std::string_vie
 
 qlr::Result<BytePairRules> rules_of(const TokenizerJson& json, const TokenizerConfigJson& config, std::size_t limit) {
   BytePairRules rules;
-  bool marks_spaces = false;
   if (qlr::Status status = expect_bpe(json); !status) return status.error();
-  if (qlr::Status status = set_normalizer(rules, json.normalizer, marks_spaces); !status) return status.error();
-  if (qlr::Status status = set_pre_tokenizer(rules, json.pre_tokenizer, marks_spaces); !status) return status.error();
+  if (qlr::Status status = set_normalizer(rules, json.normalizer); !status) return status.error();
+  if (qlr::Status status = set_pre_tokenizer(rules, json.pre_tokenizer); !status) return status.error();
   Spellings spellings;
-  if (qlr::Status status = set_tokens(rules, json, limit, marks_spaces, spellings); !status) return status.error();
+  if (qlr::Status status = set_tokens(rules, json, limit, spellings); !status) return status.error();
   if (qlr::Status status = set_merges(rules, spellings, json.merges); !status) return status.error();
   rules.takes_whole_pieces = json.ignore_merges;
-  rules.drops_first_space = marks_spaces && rules.space_prefix != SpacePrefix::none;
+  rules.drops_first_space = rules.reads_marks_as_spaces && rules.space_prefix != SpacePrefix::none;
   rules.unknown = find_first(spellings, {json.unk_token});
   rules.bos = find_first(
       spellings, {first_token(json.post_processor), config.bos_token, "<s>", "<|begin_of_text|>", "<|endoftext|>"});
