@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "llama/generate_settings.hpp"
 #include "settings.hpp"
 
 /// The program's commands; each returns what belongs on the standard output stream.
@@ -16,5 +17,8 @@ std::string decode(const std::string& path, const std::string& output);
 
 /// Describes a stored layer.
 std::string info(const std::string& path);
+
+/// Continues a text by a model. Unlike the others it writes to the standard output stream itself, as the text comes.
+std::string generate(const llama::GenerateSettings& settings);
 
 }  // namespace cli
