@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "qlr/io/json.hpp"
+#include "spelling.hpp"
 
 namespace llama {
 
@@ -71,7 +72,8 @@ int BytePairTokenizer::added_token(std::string_view text) const {
 
 void BytePairTokenizer::encode_part(std::string_view text, bool is_first, std::vector<int>& tokens) const {
   if (text.empty()) return;
-  std::string prefixed;
+  std::string without_marks, prefixed;
+  if (rules_.reads_marks_as_spaces) text = without_marks = text_of_space_marks(text);
   const bool may_prefix =
       rules_.space_prefix == SpacePrefix::every || (rules_.space_prefix == SpacePrefix::first && is_first);
   if (may_prefix && (rules_.prefixes_spaces || text.front() != ' ')) {

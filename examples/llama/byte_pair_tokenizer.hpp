@@ -37,6 +37,7 @@ struct BytePairRules {
   std::vector<Split> splits;                     ///< one after another
   SpacePrefix space_prefix = SpacePrefix::none;  ///< of a text's parts between added tokens
   bool prefixes_spaces = true;                   ///< also where there is a space already
+  bool reads_marks_as_spaces = false;            ///< U+2581 in a text is a space
   bool begins_with_bytes = false;                ///< what is merged are bytes at first, else characters
   bool takes_whole_pieces = false;               ///< a piece that is a token is not merged
   bool drops_first_space = false;                ///< in front of the first token's text

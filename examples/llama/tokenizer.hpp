@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "qlr/core/result.hpp"
+#include "qlr/io/checkpoint.hpp"
+#include "qlr/io/gguf.hpp"
 
 namespace llama {
 
@@ -46,11 +48,12 @@ TokenizerResult parse_llama2c_tokenizer(const std::byte* data, std::size_t size)
 /// - normalizer: Prepend and Replace of a space, as Llama 2 has them. NFC and NFKC are taken for done already.
 /// - pre_tokenizer: ByteLevel (GPT-2's pattern), Metaspace, Digits, and Split by Llama 3's or Qwen 2's pattern.
 /// - added_tokens: found in the text as they are; lstrip, rstrip and single_word are not obeyed.
-/// - post_processor: the first special token of TemplateProcessing is BOS; without one, the added token <s>,
-///   <|begin_of_text|>, or <|endoftext|>. EOS is the added token </s>, <|end_of_text|>, <|eot_id|>, <|im_end|> or
-///   <|endoftext|>, the first in this order.
+/// - BOS is the special token that TemplateProcessing puts in front, or else that of the config, or else the token <s>,
+///   <|begin_of_text|> or <|endoftext|>.
+/// - EOS is that of the config, or else the token </s>, <|end_of_text|>, <|eot_id|>, <|endoftext|> or <|im_end|>.
+/// @param config a tokenizer_config.json, of which bos_token and eos_token are read; empty: there is none
 /// @return an error with the first thing that is not among these
-TokenizerResult parse_hugging_face_tokenizer(std::string_view json);
+TokenizerResult parse_hugging_face_tokenizer(std::string_view json, std::string_view config = {});
 
 /// The tokenizer's arrays in a GGUF file, by their keys behind "tokenizer.ggml.".
 struct GgufTokens {
@@ -68,7 +71,20 @@ struct GgufTokens {
 
 TokenizerResult make_gguf_tokenizer(const GgufTokens& gguf);
 
-/// Reads a file of the kind that its name ends with: .json (Hugging Face) or anything else (llama2.c).
+/// The tokenizer's part of a GGUF file's metadata. @return an error that names the key
+qlr::Result<GgufTokens> read_gguf_tokens(const qlr::Gguf& gguf);
+
+/// Reads a file of the kind that its name ends with: .json is Hugging Face's, with a tokenizer_config.json beside it if
+/// there is one; .gguf is a GGUF file; anything else is llama2.c's.
+/// @return an error that names the path
 TokenizerResult load_tokenizer(const std::string& path);
+
+/// The tokenizer of a model at this path, as qlr::Checkpoint::open() takes it: that inside of a GGUF file, or else the
+/// first that is in the model's folder of
+/// - tokenizer.json,
+/// - tokenizer.bin,
+/// - tok<vocabulary>.bin, as llama2.c calls those of its small vocabularies.
+/// @return an error that names the files that were looked for
+TokenizerResult find_tokenizer(const std::string& model_path, const qlr::Checkpoint& checkpoint);
 
 }  // namespace llama

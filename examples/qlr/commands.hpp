@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "llama/generate_settings.hpp"
 #include "settings.hpp"
 
 /// The program's commands; each returns what belongs on the standard output stream.
@@ -22,5 +23,8 @@ std::string compress(const CompressSettings& settings);
 
 /// Measures a model's predictions of a text, and how those of its compressed form differ.
 std::string evaluate(const EvalSettings& settings);
+
+/// Continues a text by a model. Unlike the others it writes to the standard output stream itself, as the text comes.
+std::string generate(const llama::GenerateSettings& settings);
 
 }  // namespace cli

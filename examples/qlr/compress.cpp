@@ -157,7 +157,7 @@ void assemble(const CompressSettings& settings, const qlr::Checkpoint& checkpoin
       if (matrix.name == name) return true;
     return false;
   });
-  others.add_bytes(tokenizer.name, tokenizer.bytes);
+  if (!tokenizer.name.empty()) others.add_bytes(tokenizer.name, tokenizer.bytes);
   qlr::Metadata metadata;
   qlr::store_llama_config(*checkpoint.llama(), metadata);
   qlr::value_or_throw(qlr::save_model(settings.output, layers, others.tensors(), metadata));

@@ -12,6 +12,7 @@
 
 #include "commands.hpp"
 #include "layer_choice.hpp"
+#include "llama/generate_settings.hpp"
 #include "settings.hpp"
 
 namespace {
@@ -46,6 +47,17 @@ CLI::Validator positive() {
     double value = 0;
     if (parse(text, value) && std::isfinite(value) && value > 0) return "";
     return "expected a number above 0, got " + text;
+  };
+  return CLI::Validator(check, "");
+}
+
+/// Accepts numbers of 0 to most, and 0 itself only if allowed.
+CLI::Validator at_most(double most, bool allows_zero) {
+  const auto check = [=](std::string& text) -> std::string {
+    double value = 0;
+    if (parse(text, value) && value >= 0 && value <= most && (allows_zero || value > 0)) return "";
+    const std::string least = allows_zero ? "of 0" : "above 0";
+    return "expected a number " + least + " to " + CLI::detail::to_string(most) + ", got " + text;
   };
   return CLI::Validator(check, "");
 }
@@ -199,6 +211,32 @@ CLI::App* add_eval(CLI::App& app, cli::EvalSettings& settings) {
   return command;
 }
 
+CLI::App* add_generate(CLI::App& app, llama::GenerateSettings& settings) {
+  CLI::App* command = app.add_subcommand("generate", "Continue a text by a model of the Llama architecture");
+  command->option_defaults()->always_capture_default();
+  llama::Continuation& continuation = settings.continuation;
+  command->add_option("--model", settings.model, "llama2.c's .bin, .gguf, .safetensors, or a folder of the latter")
+      ->required()
+      ->type_name("FILE");
+  command
+      ->add_option("--tokenizer", settings.tokenizer,
+                   "tokenizer.json, llama2.c's .bin, or .gguf [inside of a .gguf; else beside the model: "
+                   "tokenizer.json, tokenizer.bin, or tokN.bin for N tokens]")
+      ->type_name("FILE");
+  command->add_option("--prompt", continuation.prompt, "what the text begins with")->type_name("TEXT");
+  command->add_option("--tokens", continuation.tokens, "how many to generate, at most")
+      ->transform(integer<qlr::Index>(0, 1 << 28));
+  command->add_option("--temperature", continuation.temperature, "0: always the most probable token")
+      ->transform(at_most(1000, true));
+  command->add_option("--top-p", continuation.top_p, "the share of the most probable tokens that are drawn from")
+      ->transform(at_most(1, false));
+  command->add_option("--seed", continuation.seed, "of the tokens drawn")
+      ->transform(integer<std::uint64_t>(0, std::numeric_limits<std::uint64_t>::max()));
+  command->add_option("--threads", settings.threads, "the text is the same for any number")
+      ->transform(integer(1, 1024));
+  return command;
+}
+
 int run(int argc, char** argv) {
   CLI::App app("Compresses weight matrices to Q + L R, low precision plus low rank.", "qlr");
   app.set_version_flag("--version", "qlr " QLR_VERSION);
@@ -215,6 +253,8 @@ int run(int argc, char** argv) {
   decode->add_option("--output", output, "where to write it")->required()->type_name("FILE");
   CLI::App* info = app.add_subcommand("info", "Describe a stored layer");
   info->add_option("file", file, ".safetensors")->required()->type_name("FILE");
+  llama::GenerateSettings generate_settings;
+  CLI::App* generate = add_generate(app, generate_settings);
 
   cli::CompressSettings compress_settings;
   std::string shard;
@@ -236,6 +276,7 @@ int run(int argc, char** argv) {
                              : *decode   ? cli::decode(file, output)
                              : *compress ? cli::compress(compress_settings)
                              : *eval     ? cli::evaluate(eval_settings)
+                             : *generate ? cli::generate(generate_settings)
                                          : cli::info(file);
     std::fputs(text.c_str(), stdout);
     if (std::fflush(stdout) != 0)

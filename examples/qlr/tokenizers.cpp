@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <stdexcept>
+#include <vector>
 
 #include "qlr/core/result.hpp"
 #include "texts.hpp"
@@ -12,13 +13,23 @@ namespace cli {
 namespace {
 
 /// The file beside a model, or in its folder.
-std::string beside(const std::string& model) {
+std::string beside(const std::string& model, const qlr::Checkpoint& checkpoint) {
   const std::filesystem::path path(model);
   const std::filesystem::path folder = std::filesystem::is_directory(path) ? path : path.parent_path();
-  for (const char* name : {"tokenizer.json", "tokenizer.bin"})
+  std::vector<std::string> names = {"tokenizer.json", "tokenizer.bin"};
+  if (checkpoint.llama()) names.push_back("tok" + std::to_string(checkpoint.llama()->vocabulary) + ".bin");
+  std::string list;
+  for (const std::string& name : names) {
     if (std::filesystem::exists(folder / name)) return (folder / name).string();
-  throw std::runtime_error("expected tokenizer.json or tokenizer.bin beside " + model +
-                           ", found neither; --tokenizer names another");
+    list += (list.empty() ? "" : " or ") + name;
+  }
+  throw std::runtime_error("expected " + list + " beside " + model + ", found none; --tokenizer names another");
+}
+
+void expect_fitting(const FoundTokenizer& found, const qlr::Checkpoint& checkpoint, const std::string& file) {
+  if (checkpoint.llama() && found.tokenizer->vocabulary() > checkpoint.llama()->vocabulary)
+    throw std::runtime_error(file + ": expected at most " + std::to_string(checkpoint.llama()->vocabulary) +
+                             " tokens, got " + std::to_string(found.tokenizer->vocabulary()));
 }
 
 }  // namespace
@@ -30,8 +41,12 @@ std::unique_ptr<llama::Tokenizer> parse_tokenizer(const std::string& name, const
 }
 
 FoundTokenizer find_tokenizer(const std::string& model, const std::string& path, const qlr::Checkpoint& checkpoint) {
-  const std::string file = path.empty() ? beside(model) : path;
   FoundTokenizer found;
+  if (path.empty() && checkpoint.gguf() != nullptr) {
+    found.tokenizer = qlr::value_or_throw(llama::find_tokenizer(model, checkpoint));
+    return found;
+  }
+  const std::string file = path.empty() ? beside(model, checkpoint) : path;
   found.bytes = read_text(file);
   found.name = std::filesystem::path(file).extension() == ".json" ? "tokenizer.json" : "tokenizer.bin";
   try {
@@ -39,9 +54,7 @@ FoundTokenizer find_tokenizer(const std::string& model, const std::string& path,
   } catch (const std::runtime_error& wrong) {
     throw std::runtime_error(file + ": " + wrong.what());
   }
-  if (checkpoint.llama() && found.tokenizer->vocabulary() > checkpoint.llama()->vocabulary)
-    throw std::runtime_error(file + ": expected at most " + std::to_string(checkpoint.llama()->vocabulary) +
-                             " tokens, got " + std::to_string(found.tokenizer->vocabulary()));
+  expect_fitting(found, checkpoint, file);
   return found;
 }
 

@@ -196,7 +196,7 @@ inline Status Checkpoint::add_shard(const std::string& path, const std::vector<s
   for (const std::string_view name : names) {
     const StoredTensor* stored = parsed->find(name);
     if (stored == nullptr)
-      return Error{path + ": expected a tensor " + quoted(name) + ", as the index says, got none of that name"};
+      return Error{path + ": expected a tensor " + qlr::quoted(name) + ", as the index says, got none of that name"};
     model_.tensors.push_back(detail::tensor_of(*parsed, *stored));
   }
   return {};

@@ -149,7 +149,7 @@ class Llama2cReader {
     tensor.shape = shape;
     tensor.group = shape.size() > 1 ? group_ : 0;
     tensor.dtype = tensor.group > 0 ? Dtype::I8 : Dtype::F32;
-    const std::string what = "tensor " + quoted(tensor.name);
+    const std::string what = "tensor " + qlr::quoted(tensor.name);
     if (Status status = take(what, tensor.dtype, shape, tensor.bytes); !status) return status;
     if (tensor.group > 0) {
       if (tensor.bytes.size() % group_ != 0)

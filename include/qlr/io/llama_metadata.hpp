@@ -65,7 +65,7 @@ inline Result<LlamaConfig> llama_config(const Metadata& metadata) {
   };
   const auto fail = [&](const char* key, const char* expected, const std::string& text) {
     if (status.ok())
-      status = Error{std::string("metadata ") + key + ": expected " + expected + ", got " + quoted(text)};
+      status = Error{std::string("metadata ") + key + ": expected " + expected + ", got " + qlr::quoted(text)};
   };
   detail::for_each_length(config, [&](const char* key, Index& length) {
     const std::string* text = find(key);
