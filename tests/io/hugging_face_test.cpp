@@ -83,10 +83,7 @@ TEST_CASE("a rotary embedding without scaling, however it is written") {
                                                        {"rope_scaling", R"({"rope_type":"default","factor":8.0})"},
                                                        {"rope_parameters", R"({"rope_type":"default","x":[]})"},
                                                        {"rope_parameters", "{}"}};
-  for (const auto& [key, value] : plain) {
-    CAPTURE(value);
-    CHECK(parse_with(key, value).ok());
-  }
+  for (const auto& [key, value] : plain) CHECK(parse_with(key, value).ok());
   const auto config = parse_with("rope_parameters", R"({"rope_theta":250000.0,"rope_type":"default"})");
   REQUIRE(config.ok());
   CHECK(config->llama->rope_base == 250000);
