@@ -71,8 +71,8 @@ TEST_CASE("pieces are never empty and together the text, whatever its bytes") {
 }
 
 TEST_CASE("known patterns are known letter by letter") {
-  const Split* split = llama::known_pattern(
-      R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)");
+  const Split* split = llama::known_pattern(R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3})"
+                                            R"(| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)");
   REQUIRE(split != nullptr);
   CHECK(*split == Split::llama3);
   CHECK(llama::known_pattern("\\w+") == nullptr);
