@@ -24,7 +24,7 @@ class Workers {
   /// @param operations about how many multiplications and additions all of it takes
   template <class Work>
   void share(Index count, Index step, double operations, Work&& work) {
-    constexpr double worth_waking = 1 << 18;
+    constexpr double worth_waking = 1 << 20;
     if (count == 0) return;
     if (threads() == 1 || operations < worth_waking) return work(Index(0), count);
     pool_.run([&](int k) { ::share(count, step, k, threads(), work); });

@@ -87,6 +87,15 @@ refuse 2 "subcommand" --json
 refuse 2 "" compress
 refuse 2 "--output" decode out/layer.safetensors
 
+# models
+refuse 2 "--model" generate
+refuse 1 "cannot open missing.bin" generate --model missing.bin
+refuse 1 "weight.npy: expected a llama2.c, GGUF or safetensors file" generate --model weight.npy
+refuse 2 "expected a number above 0 to 1, got 0" generate --model weight.npy --top-p 0
+refuse 2 "expected a number of 0 to 1000, got nan" generate --model weight.npy --temperature nan
+refuse 2 "expected an integer of 0 to" generate --model weight.npy --tokens -1
+refuse 2 "expected an integer of 1 to" generate --model weight.npy --threads 0
+
 # outputs
 refuse 1 "cannot create a file beside none/layer.safetensors" decompose --save none/layer.safetensors
 refuse 1 "cannot write out" decompose --save out

@@ -6,12 +6,12 @@
 #include <cmath>
 #include <cstddef>
 #include <functional>
-#include <memory>
 #include <string>
 #include <vector>
 
 #include "llama/session.hpp"
 #include "qlr/core/random.hpp"
+#include "random_model.hpp"
 
 // The forward pass against plain loops in double, token by token without a cache.
 
@@ -21,53 +21,6 @@ namespace {
 
 using Row = std::vector<double>;
 using Rows = std::vector<Row>;
-
-qlr::LlamaConfig config_of(qlr::RopePairs pairs, Index key_value_heads) {
-  qlr::LlamaConfig config;
-  config.dim = 12;
-  config.hidden_dim = 20;
-  config.blocks = 2;
-  config.heads = 4;
-  config.key_value_heads = key_value_heads;
-  config.head_dim = 6;  // heads * head_dim differs from dim
-  config.vocabulary = 17;
-  config.positions = 24;
-  config.norm_epsilon = 1e-3;
-  config.rope_base = 50;
-  config.rope_pairs = pairs;
-  return config;
-}
-
-std::vector<float> random_floats(Index count, double scale, qlr::Random& random) {
-  std::vector<float> values;
-  for (Index i = 0; i < count; ++i) values.push_back(float(scale * random.normal()));
-  return values;
-}
-
-llama::Model random_model(const qlr::LlamaConfig& config, bool tied) {
-  qlr::Random random(7);
-  llama::Model model;
-  model.config = config;
-  const auto matrix = [&](Index rows, Index cols) {
-    return std::make_unique<llama::DenseLinear>(random_floats(rows * cols, 0.5, random), rows, cols);
-  };
-  const auto norm = [&] { return random_floats(config.dim, 1, random); };
-  model.embedding =
-      llama::DenseLinear(random_floats(config.vocabulary * config.dim, 1, random), config.vocabulary, config.dim);
-  for (Index i = 0; i < config.blocks; ++i) {
-    llama::Block block;
-    block.attention_norm = norm();
-    block.feed_forward_norm = norm();
-    for (const llama::BlockMatrix& entry : llama::block_matrices) {
-      const qlr::Shape shape = qlr::llama_block_tensors(config)[std::size_t(entry.part)].shape;
-      block.*entry.matrix = matrix(shape[0], shape[1]);
-    }
-    model.blocks.push_back(std::move(block));
-  }
-  model.final_norm = norm();
-  if (!tied) model.head = matrix(config.vocabulary, config.dim);
-  return model;
-}
 
 Row times(const llama::Linear& matrix, const Row& x) {
   const auto& dense = dynamic_cast<const llama::DenseLinear&>(matrix);
