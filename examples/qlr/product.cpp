@@ -48,6 +48,7 @@ Dense decoded(const Layer& layer) {
 }
 
 std::unique_ptr<llama::Linear> stored_linear(const Layer& layer) {
+  if (std::unique_ptr<llama::Linear> integer = integer_linear(layer)) return integer;
   return std::make_unique<llama::CompressedLinear<std::unique_ptr<const Layer>, qlr::FloatActivations>>(
       std::make_unique<const Layer>(layer));
 }
