@@ -81,7 +81,7 @@ inline void read_scaled(const CheckpointTensor& tensor, Index begin, Index end, 
 /// @return an error, before anything is written, when there are no such rows or the tensor is not is_readable()
 /// Cost: O(elements), no memory.
 inline Status read_rows(const CheckpointTensor& tensor, Index begin, Index end, float* out) {
-  const auto fail = [&](const std::string& sentence) { return Error{"tensor " + quoted(tensor.name) + sentence}; };
+  const auto fail = [&](const std::string& sentence) { return Error{"tensor " + qlr::quoted(tensor.name) + sentence}; };
   if (begin < 0 || end < begin || tensor.rows() < end)
     return fail(": expected rows within its " + std::to_string(tensor.rows()) + ", got rows " + std::to_string(begin) +
                 " to " + std::to_string(end));

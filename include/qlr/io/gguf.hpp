@@ -22,9 +22,9 @@
 #include "qlr/io/shape.hpp"
 
 /// The GGUF format (github.com/ggml-org/ggml, docs/gguf.md), versions 2 and 3, little-endian: "GGUF"; the version; how
-/// many tensors and how many pairs of metadata there are; the pairs, each a key, a type and a value; each tensor's name,
-/// dimensions, type and offset; zeros to the next multiple of the alignment; the tensors' bytes, each tensor from a
-/// multiple of the alignment on.
+/// many tensors and how many pairs of metadata there are; the pairs, each a key, a type and a value; each tensor's
+/// name, dimensions, type and offset; zeros to the next multiple of the alignment; the tensors' bytes, each tensor
+/// from a multiple of the alignment on.
 namespace qlr {
 inline namespace QLR_ARCH {
 
@@ -95,9 +95,9 @@ class Gguf {
   template <class T>
   Result<T> get(std::string_view key, Result<T> (GgufValue::*read)() const) const {
     const GgufValue* value = find(key);
-    if (value == nullptr) return Error{"expected a key " + quoted(key) + ", got none of that name"};
+    if (value == nullptr) return Error{"expected a key " + qlr::quoted(key) + ", got none of that name"};
     Result<T> result = (value->*read)();
-    if (!result) return Error{"key " + quoted(key) + ": " + result.error().message};
+    if (!result) return Error{"key " + qlr::quoted(key) + ": " + result.error().message};
     return result;
   }
 
@@ -184,7 +184,7 @@ inline bool Gguf::read_tensor(GgufCursor& cursor) {
 inline bool Gguf::read_shape(GgufCursor& cursor, GgufTensor& tensor) {
   std::uint32_t dimensions = 0;
   if (!cursor.integer(dimensions)) return false;
-  const std::string what = "tensor " + quoted(tensor.name);
+  const std::string what = "tensor " + qlr::quoted(tensor.name);
   if (dimensions > dimension_limit)
     return cursor.fail(what + ": expected at most " + std::to_string(dimension_limit) + " dimensions, got " +
                        std::to_string(dimensions));
@@ -205,10 +205,10 @@ inline Status Gguf::order_by_name() {
   std::sort(tensors_.begin(), tensors_.end(), [](const GgufTensor& a, const GgufTensor& b) { return a.name < b.name; });
   for (std::size_t i = 1; i < metadata_.size(); ++i)
     if (metadata_[i - 1].key == metadata_[i].key)
-      return Error{"expected each key once, got " + quoted(metadata_[i].key) + " again"};
+      return Error{"expected each key once, got " + qlr::quoted(metadata_[i].key) + " again"};
   for (std::size_t i = 1; i < tensors_.size(); ++i)
     if (tensors_[i - 1].name == tensors_[i].name)
-      return Error{"expected each tensor once, got " + quoted(tensors_[i].name) + " again"};
+      return Error{"expected each tensor once, got " + qlr::quoted(tensors_[i].name) + " again"};
   return {};
 }
 
@@ -226,7 +226,7 @@ inline Status Gguf::read_alignment() {
 
 inline Status Gguf::place(GgufTensor& tensor, Span<const std::byte> data) const {
   const auto fail = [&](const std::string& sentence) {
-    return Error{"tensor " + quoted(tensor.name) + ": " + sentence};
+    return Error{"tensor " + qlr::quoted(tensor.name) + ": " + sentence};
   };
   if (tensor.offset % std::uint64_t(alignment_) != 0)
     return fail("expected an offset that is a multiple of " + std::to_string(alignment_) + ", got " +
@@ -261,8 +261,9 @@ inline Status Gguf::check_overlaps() const {
             [](const GgufTensor* a, const GgufTensor* b) { return a->offset < b->offset; });
   for (std::size_t i = 1; i < in_file.size(); ++i)
     if (in_file[i]->bytes.begin() < in_file[i - 1]->bytes.end())
-      return Error{"tensor " + quoted(in_file[i]->name) + ": expected data behind those of " +
-                   quoted(in_file[i - 1]->name) + ", got an overlap at offset " + std::to_string(in_file[i]->offset)};
+      return Error{"tensor " + qlr::quoted(in_file[i]->name) + ": expected data behind those of " +
+                   qlr::quoted(in_file[i - 1]->name) + ", got an overlap at offset " +
+                   std::to_string(in_file[i]->offset)};
   return {};
 }
 

@@ -79,7 +79,7 @@ class GgufConfigReader {
     if (!value)
       fail(value.error());
     else if (*value < 1 || *value > std::uint64_t(llama_length_limit))
-      fail({"key " + quoted(key) + ": expected 1 to " + std::to_string(llama_length_limit) + ", got " +
+      fail({"key " + qlr::quoted(key) + ": expected 1 to " + std::to_string(llama_length_limit) + ", got " +
             std::to_string(*value)});
     else
       return Index(*value);
@@ -99,7 +99,7 @@ class GgufConfigReader {
     const auto same_length = [&](std::string_view key) {
       const Index value = length(key, config.head_dim);
       if (value != config.head_dim)
-        fail({"key " + quoted(key) + ": expected the heads' length " + std::to_string(config.head_dim) + ", got " +
+        fail({"key " + qlr::quoted(key) + ": expected the heads' length " + std::to_string(config.head_dim) + ", got " +
               std::to_string(value)});
     };
     same_length("llama.attention.value_length");
@@ -172,12 +172,12 @@ inline Result<ModelContents> gguf_model(const Gguf& file) {
   if (const GgufValue* value = file.find("general.architecture"))
     if (const Result<std::string_view> text = value->text(); text && is_utf8(*text)) architecture = *text;
   const bool is_llama = architecture == "llama";
-  if (!is_llama) model.why_not_llama = "expected a general.architecture \"llama\", got " + quoted(architecture);
+  if (!is_llama) model.why_not_llama = "expected a general.architecture \"llama\", got " + qlr::quoted(architecture);
   for (const GgufTensor& stored : file.tensors()) {
     const std::optional<std::string> name = is_llama ? hugging_face_name(stored.name) : std::string(stored.name);
-    if (!name) return Error{"expected the tensors of a Llama model alone, got " + quoted(stored.name)};
+    if (!name) return Error{"expected the tensors of a Llama model alone, got " + qlr::quoted(stored.name)};
     if (!stored.dtype)
-      return Error{"tensor " + quoted(stored.name) + ": expected F32, F16, BF16, F64 or integers, got " +
+      return Error{"tensor " + qlr::quoted(stored.name) + ": expected F32, F16, BF16, F64 or integers, got " +
                    ggml_type_name(stored.type)};
     CheckpointTensor tensor;
     tensor.name = *name;

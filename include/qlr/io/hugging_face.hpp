@@ -39,7 +39,8 @@ class LlamaConfigReader {
   Result<LlamaConfig> read() {
     if (!json_.object([this](std::string_view key) { return member(key); }) || !json_.end()) return json_.error();
     for (const Length& length : lengths_)
-      if (length.is_required && length.value == 0) return Error{"expected a key " + quoted(length.key) + ", got none"};
+      if (length.is_required && length.value == 0)
+        return Error{"expected a key " + qlr::quoted(length.key) + ", got none"};
     LlamaConfig config = config_;
     config.rope_pairs = RopePairs::halves;
     const auto value = [&](std::size_t which) { return lengths_[which].value; };
@@ -93,14 +94,14 @@ class LlamaConfigReader {
     bool value = false;
     if (json_.accept_null()) return true;
     if (!json_.boolean(value)) return false;
-    return !value || json_.fail("expected no biases, got " + quoted(key) + ": true");
+    return !value || json_.fail("expected no biases, got " + qlr::quoted(key) + ": true");
   }
 
   bool read_word(std::string_view key, std::string_view expected) {
     std::string value;
     if (!json_.string(value)) return false;
     return value == expected ||
-           json_.fail("expected " + quoted(key) + ": " + quoted(expected) + ", got " + quoted(value));
+           json_.fail("expected " + qlr::quoted(key) + ": " + qlr::quoted(expected) + ", got " + qlr::quoted(value));
   }
 
   // what files name it differs with their age
@@ -115,7 +116,7 @@ class LlamaConfigReader {
     };
     if (!json_.object(read_member)) return false;
     return has_type || outer == "rope_parameters" ||
-           json_.fail("expected " + quoted(outer) + " to be null or to have a type, got none");
+           json_.fail("expected " + qlr::quoted(outer) + " to be null or to have a type, got none");
   }
 
   JsonValueReader json_;
@@ -161,7 +162,8 @@ inline Result<HuggingFaceConfig> parse_hugging_face_config(std::string_view text
   };
   if (!json.object(read_member) || !json.end()) return json.error();
   if (model_type != "llama") {
-    config.why_not_llama = "expected a model_type \"llama\", got " + (model_type.empty() ? "none" : quoted(model_type));
+    config.why_not_llama =
+        "expected a model_type \"llama\", got " + (model_type.empty() ? "none" : qlr::quoted(model_type));
     return config;
   }
   Result<LlamaConfig> llama = detail::LlamaConfigReader(text).read();
@@ -180,7 +182,8 @@ inline Result<WeightMap> parse_safetensors_index(std::string_view text) {
     std::string file;
     if (!json.string(file)) return false;
     if (!detail::is_plain_name(file))
-      return json.fail("tensor " + quoted(tensor) + ": expected the plain name of a file, got " + quoted(file));
+      return json.fail("tensor " + qlr::quoted(tensor) + ": expected the plain name of a file, got " +
+                       qlr::quoted(file));
     map.emplace(tensor, std::move(file));
     return true;
   };

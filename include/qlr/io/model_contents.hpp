@@ -43,7 +43,7 @@ inline Status check_model(ModelContents& model) {
     model.tensors.erase(model.tensors.begin() + (head - model.tensors.data()));
   return for_each_llama_tensor(*model.llama, [&](const std::string& name, const Shape& shape) -> Status {
     const CheckpointTensor* found = model.find(name);
-    const std::string expected = "tensor " + quoted(name) + ": expected ";
+    const std::string expected = "tensor " + qlr::quoted(name) + ": expected ";
     if (found == nullptr) return Error{expected + "shape " + to_string(shape) + ", got no such tensor"};
     if (found->shape != shape)
       return Error{expected + "shape " + to_string(shape) + ", got " + to_string(found->shape)};
