@@ -129,7 +129,8 @@ std::string with_integer(std::string bytes, std::size_t at, std::int32_t value) 
 
 }  // namespace
 
-// What llama2.c's export.py writes; red means that its files can no longer be read, or that tensors are taken for others.
+// What llama2.c's export.py writes; red means that its files can no longer be read, or that tensors are taken for
+// others.
 TEST_CASE("golden: versions 0 and 1 have every tensor where export.py puts it") {
   for (const bool tied : {true, false})
     for (const int version : {0, 1}) {

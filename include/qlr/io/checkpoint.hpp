@@ -29,8 +29,8 @@ inline namespace QLR_ARCH {
 
 /// A model's tensors, mapped into memory, under the names of Hugging Face whatever the file: of a Llama model
 /// model.embed_tokens.weight, model.norm.weight, lm_head.weight (only if the output matrix is not the embedding) and
-/// model.layers.N.{input_layernorm, post_attention_layernorm, self_attn.{q,k,v,o}_proj, mlp.{gate,up,down}_proj}.weight.
-/// Views of the tensors last as long as the Checkpoint, moved or not.
+/// model.layers.N.{input_layernorm, post_attention_layernorm, self_attn.{q,k,v,o}_proj,
+/// mlp.{gate,up,down}_proj}.weight. Views of the tensors last as long as the Checkpoint, moved or not.
 class Checkpoint {
  public:
   /// Opens a model. The path is one of
@@ -58,8 +58,8 @@ class Checkpoint {
   /// Why there is no llama(), in one sentence; empty if there is.
   const std::string& why_not_llama() const noexcept { return model_.why_not_llama; }
 
-  /// The GGUF file that the model was opened from, for what else its metadata says, the tokens for example; nullptr if it
-  /// was another kind of file.
+  /// The GGUF file that the model was opened from, for what else its metadata says, the tokens for example; nullptr if
+  /// it was another kind of file.
   const Gguf* gguf() const noexcept { return gguf_ ? &*gguf_ : nullptr; }
 
   /// Writes rows [begin, end) of a tensor as floats; see qlr::read_rows(). @pre the tensor is one of tensors()

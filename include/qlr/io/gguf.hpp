@@ -22,9 +22,9 @@
 #include "qlr/io/shape.hpp"
 
 /// The GGUF format (github.com/ggml-org/ggml, docs/gguf.md), versions 2 and 3, little-endian: "GGUF"; the version; how
-/// many tensors and how many pairs of metadata there are; the pairs, each a key, a type and a value; each tensor's name,
-/// dimensions, type and offset; zeros to the next multiple of the alignment; the tensors' bytes, each tensor from a
-/// multiple of the alignment on.
+/// many tensors and how many pairs of metadata there are; the pairs, each a key, a type and a value; each tensor's
+/// name, dimensions, type and offset; zeros to the next multiple of the alignment; the tensors' bytes, each tensor
+/// from a multiple of the alignment on.
 namespace qlr {
 inline namespace QLR_ARCH {
 

@@ -48,7 +48,8 @@ constexpr std::size_t size_bytes(GgufType type) noexcept {
   return sizes[std::size_t(type)];
 }
 
-/// A value in a GGUF file's metadata, as a view of the file; GgufCursor reads it and checks that it lies within the file.
+/// A value in a GGUF file's metadata, as a view of the file; GgufCursor reads it and checks that it lies within the
+/// file.
 /// Each of the functions gives the value as what it is called, or an error that says of which type it is.
 struct GgufValue {
   GgufType type = GgufType::uint8;

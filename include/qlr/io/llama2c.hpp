@@ -25,9 +25,9 @@
 /// The .bin files of github.com/karpathy/llama2.c: a header of seven 32-bit integers (dim, hidden_dim, blocks, heads,
 /// key_value_heads, vocabulary, positions), then all tensors one after the other, those of a kind for all blocks.
 /// Version 0 has no more header than that; a negative vocabulary says that the output matrix is not the embedding; two
-/// tables of the rotary embedding lie before the output matrix. Versions 1 and 2 have a header of 256 bytes: "24ka", the
-/// version, the integers, a byte that says whether the output matrix is the embedding, and in version 2 the group. In
-/// version 2 all but the norms is int8, each tensor followed by the float32 scales of its groups.
+/// tables of the rotary embedding lie before the output matrix. Versions 1 and 2 have a header of 256 bytes: "24ka",
+/// the version, the integers, a byte that says whether the output matrix is the embedding, and in version 2 the group.
+/// In version 2 all but the norms is int8, each tensor followed by the float32 scales of its groups.
 namespace qlr {
 inline namespace QLR_ARCH {
 
