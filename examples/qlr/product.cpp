@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "../llama/compressed_linear.hpp"
+#include "../llama/dense_linear.hpp"
 #include "qlr/core/random.hpp"
 #include "qlr/core/result.hpp"
 #include "qlr/kernel/multiply.hpp"
@@ -47,10 +47,11 @@ Dense decoded(const Layer& layer) {
   return {std::move(memory), {what, layer.rows(), layer.cols()}};
 }
 
-std::unique_ptr<llama::Linear> stored_linear(const Layer& layer) {
-  if (std::unique_ptr<llama::Linear> integer = integer_linear(layer)) return integer;
-  return std::make_unique<llama::CompressedLinear<std::unique_ptr<const Layer>, qlr::FloatActivations>>(
-      std::make_unique<const Layer>(layer));
+std::unique_ptr<llama::Linear> decoded_linear(const Layer& layer) {
+  const Dense what = decoded(layer);
+  const float* first = what.view.row(0);
+  return std::make_unique<llama::DenseLinear>(std::vector<float>(first, first + layer.rows() * layer.cols()),
+                                              layer.rows(), layer.cols());
 }
 
 Glimpse glimpse(const Layer& layer, qlr::MatrixView<const float> what, std::uint64_t seed) {

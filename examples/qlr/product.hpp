@@ -19,12 +19,12 @@ struct Dense {
 /// The whole matrix What. @throws std::runtime_error if there is no memory for it: a file may state any extents
 Dense decoded(const Layer& layer);
 
-/// A layer that multiplies, in integers if the program has such a kernel for it, else x is not rounded.
-/// @pre what the layer views outlives it
+/// A layer that multiplies, if it is one with a rate for every column; others, which are there to compare with, are
+/// decoded to floats. @pre what the layer views outlives it
 std::unique_ptr<llama::Linear> stored_linear(const Layer& layer);
 
-/// The same in integers; null if the program has no such kernel for it.
-std::unique_ptr<llama::Linear> integer_linear(const Layer& layer);
+/// The matrix that a layer decodes to, as floats.
+std::unique_ptr<llama::Linear> decoded_linear(const Layer& layer);
 
 /// A glimpse of a layer's product y = What x beside that of the decoded matrix.
 struct Glimpse {

@@ -58,13 +58,6 @@ qlr::Matrix weights_of(const llama::Linear& linear) {
   return qlr::to_matrix(qlr::MatrixView<const float>(dense.row(0), dense.rows(), dense.cols()));
 }
 
-std::unique_ptr<llama::Linear> decoded_linear(const Layer& layer) {
-  const Dense what = decoded(layer);
-  const float* first = what.view.row(0);
-  return std::make_unique<llama::DenseLinear>(std::vector<float>(first, first + layer.rows() * layer.cols()),
-                                              layer.rows(), layer.cols());
-}
-
 void OtherTensors::add(const qlr::CheckpointTensor& tensor) {
   const bool is_wide = tensor.shape.size() >= 2 && qlr::is_readable(tensor) && tensor.dtype != qlr::Dtype::F16 &&
                        tensor.dtype != qlr::Dtype::BF16;

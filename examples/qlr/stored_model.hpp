@@ -16,9 +16,6 @@ namespace cli {
 /// The weights of a matrix of floats. @pre linear is a llama::DenseLinear
 qlr::Matrix weights_of(const llama::Linear& linear);
 
-/// The matrix that a layer decodes to, as floats.
-std::unique_ptr<llama::Linear> decoded_linear(const Layer& layer);
-
 /// The tensors of a checkpoint that are not compressed, as they are stored beside layers: matrices in at most 16 bits.
 class OtherTensors {
  public:

@@ -23,8 +23,9 @@ std::vector<std::string_view> text_pieces(std::string_view text, std::size_t lon
 
 std::vector<Sequence> sequences_of(const llama::Tokenizer& tokenizer, std::string_view text, qlr::Index positions,
                                    qlr::Index tokens) {
+  const std::size_t longest = std::max<std::size_t>(1, std::size_t(positions) * 175 / 64);
   std::vector<Sequence> sequences;
-  for (const std::string_view piece : text_pieces(text)) {
+  for (const std::string_view piece : text_pieces(text, longest)) {
     Sequence sequence = tokenizer.encode(piece, true);
     sequence.resize(std::min(sequence.size(), std::size_t(positions)));
     if (sequence.size() < 2) continue;

@@ -11,13 +11,13 @@ namespace cli {
 
 /// A text cut at ends of lines into pieces of at most `longest` bytes; a longer line is cut anywhere. No piece is empty.
 /// @post the pieces one after another are the text
-std::vector<std::string_view> text_pieces(std::string_view text, std::size_t longest = 700);
+std::vector<std::string_view> text_pieces(std::string_view text, std::size_t longest);
 
 /// A piece of text as a model reads it.
 using Sequence = std::vector<int>;
 
-/// The pieces' tokens, BOS before each, cut to `positions`; as many as have at most `tokens` in all, and at least one.
-/// Pieces that say nothing to predict are left out.
+/// The tokens of pieces of 2.7 bytes a position (700 for 256), BOS before each, cut to `positions`; as many as have at
+/// most `tokens` in all, and at least one. Pieces that leave nothing to predict are left out.
 /// @throws std::runtime_error if there is no such piece
 std::vector<Sequence> sequences_of(const llama::Tokenizer& tokenizer, std::string_view text, qlr::Index positions,
                                    qlr::Index tokens);

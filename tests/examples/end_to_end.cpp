@@ -3,6 +3,8 @@
 //   write DIRECTORY                        the .npy files that the scripts name
 //   damage IN OUT truncate COUNT           IN without its last COUNT bytes
 //   damage IN OUT replace OLD NEW          IN with the first OLD replaced by as many bytes
+//   model FILE                             a small llama2.c model of random weights
+//   text FILE                              lines of random words
 //   check REPORT WEIGHT INPUTS DECODED     whether the report has its keys, and the loss that the files give
 #include <cmath>
 #include <cstdint>
@@ -135,6 +137,53 @@ void write_inputs(const std::string& directory) {
   write_file(path("integers"), replaced("<f4", "<i4"));
   write_file(path("three_dimensions"), replaced("(24, 20), } ", "(2,12, 20),}"));
   write_file(path("empty"), "");
+}
+
+/// Version 0: seven lengths; embedding, norms and matrices, those of one kind of all blocks together; tables that nobody
+/// reads. Keys and values have half as many heads, and the output matrix is the embedding.
+void write_model(const std::string& path) {
+  constexpr std::int32_t dim = 64, hidden = 96, blocks = 2, heads = 4, key_heads = 2, vocabulary = 512, positions = 64;
+  constexpr std::int32_t key = dim / heads * key_heads;
+  std::string bytes;
+  const auto append = [&](const void* data, std::size_t size) { bytes.append(static_cast<const char*>(data), size); };
+  for (const std::int32_t length : {dim, hidden, blocks, heads, key_heads, vocabulary, positions})
+    append(&length, sizeof length);
+  qlr::Random random(11);
+  const auto append_random = [&](std::int32_t count, double size, double mean) {
+    for (std::int32_t i = 0; i < count; ++i) {
+      const float value = float(mean + size * random.normal());
+      append(&value, sizeof value);
+    }
+  };
+  const auto append_matrices = [&](std::int32_t rows, std::int32_t cols) {
+    append_random(blocks * rows * cols, 1 / std::sqrt(double(cols)), 0);
+  };
+  append_random(vocabulary * dim, 0.2, 0);
+  append_random(blocks * dim, 0.1, 1);
+  append_matrices(dim, dim);
+  append_matrices(key, dim);
+  append_matrices(key, dim);
+  append_matrices(dim, dim);
+  append_random(blocks * dim, 0.1, 1);
+  append_matrices(hidden, dim);
+  append_matrices(dim, hidden);
+  append_matrices(hidden, dim);
+  append_random(dim, 0.1, 1);
+  append_random(positions * (dim / heads), 1, 0);
+  write_file(path, bytes);
+}
+
+void write_text(const std::string& path) {
+  qlr::Random random(12);
+  std::string text;
+  for (int line = 0; line < 60; ++line) {
+    for (int word = 0; word < 12; ++word) {
+      for (std::uint64_t letters = 1 + random.below(6); letters > 0; --letters)
+        text += static_cast<char>('a' + int(random.below(26)));
+      text += word == 11 ? '\n' : ' ';
+    }
+  }
+  write_file(path, text);
 }
 
 void damage(const std::vector<std::string>& arguments) {
@@ -284,10 +333,14 @@ int main(int argc, char** argv) {
   const std::string command = argc > 1 ? argv[1] : "";
   if (command == "write" && arguments.size() == 1)
     write_inputs(arguments[0]);
+  else if (command == "model" && arguments.size() == 1)
+    write_model(arguments[0]);
+  else if (command == "text" && arguments.size() == 1)
+    write_text(arguments[0]);
   else if (command == "damage" && arguments.size() >= 4)
     damage(arguments);
   else if (command == "check" && arguments.size() == 4)
     check(arguments);
   else
-    fail("expected write, damage or check with their arguments");
+    fail("expected write, model, text, damage or check with their arguments");
 }

@@ -21,9 +21,9 @@ using IntegerLayer = qlr::Transformed<qlr::QplusLR<ColumnRatesQ,
 
 }  // namespace
 
-std::unique_ptr<llama::Linear> integer_linear(const Layer& layer) {
+std::unique_ptr<llama::Linear> stored_linear(const Layer& layer) {
   const std::string type = layer.type_name();
-  if (!IntegerLayer::accepts(type)) return nullptr;
+  if (!IntegerLayer::accepts(type)) return decoded_linear(layer);
   const qlr::Extents extents = qlr::extents_of(layer);
   std::vector<qlr::BoundTensor> tensors = qlr::stored_tensors(layer);
   tensors.push_back({qlr::vector_info<std::uint32_t>(qlr::extents_name, qlr::Index(extents.size())), extents.data()});

@@ -1,0 +1,104 @@
+#!/bin/sh
+# A small model of random weights: compressed, measured, continued; by one process, by three, and by one that is killed.
+. "$(dirname "$0")/common.sh"
+
+"$helper" model model.bin
+"$helper" text text.txt
+cp "$data/stories3m/tokenizer.bin" tokenizer.bin
+
+# tell ARGUMENT...: the program succeeds; it may say on the standard error stream how far it is.
+tell() {
+  cases=$((cases + 1))
+  "$qlr" "$@" >stdout 2>stderr </dev/null || fail "expected success of: qlr $*"
+}
+
+# number KEY: its value in what the last command printed
+number() { sed -n "s/.*\"$1\": \([-+.0-9e]*\).*/\1/p" stdout; }
+
+# holds CONDITION: an awk expression
+holds() { awk "BEGIN { exit !($1) }" || fail "expected $1"; }
+
+compress="compress --model model.bin --calibration text.txt --bits 4"
+
+tell $compress --output out/one.safetensors --json
+cp stdout one.json
+holds "$(number bits_per_weight) > 3.9 && $(number bits_per_weight) <= 4"
+holds "$(number relative_proxy_loss) > 0 && $(number relative_proxy_loss) < 0.3"
+holds "$(number seconds) > 0 && $(number peak_bytes) > 1e6"
+[ "$(grep -o '"name":' stdout | wc -l)" -eq 14 ] || fail "expected 14 matrices"
+expect '"name": "model.layers.1.mlp.down_proj.weight", "rows": 64, "cols": 96, "bits":'
+[ ! -e out/one.safetensors.parts ] || fail "expected no parts of a finished model"
+
+tell eval --model model.bin --compressed out/one.safetensors --text text.txt --json
+one_divergence=$(number kl_divergence)
+holds "$(number tokens) > 1000 && $(number nats_per_token) > 1 && $(number nats_standard_error) > 0"
+holds "$one_divergence > 1e-6 && $one_divergence < 1 && $(number kl_standard_error) > 0"
+holds "$(number top1_agreement) > 0.1 && $(number top1_agreement) <= 1"
+holds "$(number bits_per_weight) <= 4 && $(number file_bytes) == $(wc -c <out/one.safetensors)"
+holds "$(number prompt_tokens_per_second) > 0 && $(number generation_tokens_per_second) > 0"
+one_nats=$(number nats_per_token)
+tell eval --model model.bin --text text.txt --json
+holds "$(number nats_per_token) > 1"
+! grep -q kl_divergence stdout || fail "expected no divergence of the original alone"
+holds "$one_nats - $(number nats_per_token) < 0.5 && $one_nats - $(number nats_per_token) > -0.5"
+tell eval --model model.bin --compressed out/one.safetensors --text text.txt
+expect "original"
+expect "compressed"
+
+tell generate --model out/one.safetensors --prompt "a b c" --tokens 12 --seed 3
+cp stdout first
+tell generate --model out/one.safetensors --prompt "a b c" --tokens 12 --seed 3 --threads 2
+cmp first stdout || fail "expected the same text of two threads"
+
+# same COMMENT FILE: it is what one unbroken process made
+same() { cmp out/one.safetensors "$2" || fail "expected the same file of $1"; }
+
+tell $compress --output out/threads.safetensors --threads 2
+same "two threads" out/threads.safetensors
+
+for shard in 1 2; do
+  "$qlr" $compress --output out/shards.safetensors --parts out/parts --shard $shard/3 2>stderr.$shard </dev/null &
+done
+tell $compress --output out/shards.safetensors --parts out/parts --shard 0/3
+wait
+same "three processes" out/shards.safetensors
+
+# killed again and again, each time a little later, until it is done
+for delay in 0.1 0.2 0.3 0.4 0.5 0.6 0.7 0.8 0.9 1; do
+  cases=$((cases + 1))
+  timeout -s KILL $delay "$qlr" $compress --output out/killed.safetensors >stdout 2>stderr </dev/null && break
+  [ ! -e out/killed.safetensors ] || fail "expected no model of a killed run"
+done
+tell $compress --output out/killed.safetensors
+same "a run that was killed" out/killed.safetensors
+
+# parts of something else are not taken
+mkdir out/other.parts
+printf 'something else' >out/other.parts/identity
+refuse 1 "expected parts of model" $compress --output out/other.safetensors --parts out/other.parts
+rm -r out/other.parts
+
+tell $compress --uniform --output out/uniform.safetensors --json
+holds "$(number bits_per_weight) > 3.9 && $(number bits_per_weight) <= 4"
+for method in caldera lorc nearest; do
+  tell $compress --method $method --uniform --output out/$method.safetensors
+  tell eval --model model.bin --compressed out/$method.safetensors --text text.txt --json
+  holds "$(number bits_per_weight) <= 4 && $(number kl_divergence) > $one_divergence"
+done
+tell compress --model model.bin --self-calibrate 600 --bits 4 --output out/self.safetensors
+tell eval --model model.bin --compressed out/self.safetensors --text text.txt --json
+holds "$(number kl_divergence) < 3 * $one_divergence"
+
+"$helper" damage model.bin truncated.bin truncate 10
+"$helper" damage out/one.safetensors damaged.safetensors replace qlr-model qlr-madel
+refuse 1 "truncated.bin: tables of the rotary embedding: expected" compress --model truncated.bin --calibration text.txt --output out/no.safetensors
+refuse 1 "cannot open missing.txt" compress --model model.bin --calibration missing.txt --output out/no.safetensors
+refuse 1 "cannot create a file beside none/no.safetensors" compress --model model.bin --calibration text.txt \
+  --output none/no.safetensors
+refuse 2 "expected it or --self-calibrate" compress --model model.bin --output out/no.safetensors
+refuse 2 "expected --method to be one of rates, caldera" $compress --method best --output out/no.safetensors
+refuse 2 "expected I/N" $compress --shard 3/3 --output out/no.safetensors
+refuse 1 "tokenizer" compress --model model.bin --tokenizer text.txt --calibration text.txt --output out/no.safetensors
+refuse 1 "expected metadata format" eval --model model.bin --compressed damaged.safetensors --text text.txt
+refuse 1 "expected a text of at least two tokens" eval --model model.bin --text empty.npy
+echo "$cases commands"
