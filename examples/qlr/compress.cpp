@@ -1,9 +1,11 @@
 #include <sys/resource.h>
 
+#include <Eigen/Cholesky>
 #include <chrono>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -22,6 +24,7 @@
 #include "model_plan.hpp"
 #include "model_stream.hpp"
 #include "product.hpp"
+#include "qlr/core/product.hpp"
 #include "qlr/core/result.hpp"
 #include "qlr/io/checkpoint.hpp"
 #include "qlr/io/llama_metadata.hpp"
@@ -67,20 +70,28 @@ std::string identity_of(const CompressSettings& settings, const qlr::Checkpoint&
   return text.str();
 }
 
-/// Compresses the matrices of a model, block by block: what a block receives comes from the compressed ones before it.
+/// Compresses the matrices of a model, block by block: what a block receives comes from the compressed ones before it,
+/// and what it is to give is what the original gives.
 class BlockLoop {
  public:
   BlockLoop(const PlanProblem& problem, const std::vector<PlannedMatrix>& matrices, CompressProgress& progress)
-      : problem_(problem), matrices_(matrices), progress_(progress), stream_(problem.model, problem.sequences) {}
+      : problem_(problem),
+        matrices_(matrices),
+        progress_(progress),
+        stream_(problem.model, problem.sequences),
+        original_(stream_) {}
 
   void run() {
     const qlr::LlamaConfig& config = problem_.model.config;
     for (qlr::Index block = 0; block < config.blocks; ++block) {
       llama::Block& dense = problem_.blocks.block(block);
+      const llama::Block before = qlr::value_or_throw(llama::load_block(problem_.checkpoint, block));
       for (const llama::BlockInput input : {llama::BlockInput::attention, llama::BlockInput::output,
                                             llama::BlockInput::feed_forward, llama::BlockInput::down})
-        compress_kind(block, dense, input);
-      if (block + 1 < config.blocks) stream_.advance(config, dense, problem_.workers);
+        compress_kind(block, dense, before, input);
+      if (block + 1 == config.blocks) break;
+      stream_.advance(config, dense, problem_.workers);
+      original_.advance(config, before, problem_.workers);
     }
   }
 
@@ -90,7 +101,7 @@ class BlockLoop {
   }
 
   /// The matrices that receive the same; they take the place of the original ones in the block.
-  void compress_kind(qlr::Index block, llama::Block& dense, llama::BlockInput input) {
+  void compress_kind(qlr::Index block, llama::Block& dense, const llama::Block& before, llama::BlockInput input) {
     std::vector<const PlannedMatrix*> those;
     bool all_there = true;
     for (const PlannedMatrix& matrix : matrices_)
@@ -99,9 +110,9 @@ class BlockLoop {
         all_there = all_there && (problem_.parts.has_layer(matrix.name) || !is_mine(matrix));
       }
     if (!all_there) {
-      const std::vector<qlr::Hessian> folds = hessians(dense, input);
+      const Received received = receive(dense, before, input);
       for (const PlannedMatrix* matrix : those)
-        if (is_mine(*matrix) && !problem_.parts.has_layer(matrix->name)) compress(*matrix, dense, folds);
+        if (is_mine(*matrix) && !problem_.parts.has_layer(matrix->name)) compress(*matrix, dense, received);
     }
     for (const PlannedMatrix* matrix : those) {
       problem_.parts.wait_for_layer(matrix->name);
@@ -110,16 +121,49 @@ class BlockLoop {
     }
   }
 
-  std::vector<qlr::Hessian> hessians(const llama::Block& dense, llama::BlockInput input) const {
+  /// What a kind of matrices receives, and how that differs from what it received in the original.
+  struct Received {
+    std::vector<qlr::Hessian> folds;
+    qlr::CrossMoment cross;
+  };
+
+  Received receive(const llama::Block& dense, const llama::Block& before, llama::BlockInput input) const {
     HessianCollector collect(input, problem_.sequences.size(), problem_.settings.threads);
-    Stream copy = stream_;
-    copy.advance(problem_.model.config, dense, problem_.workers, std::ref(collect));
-    return std::move(collect.take()[std::size_t(input)]);
+    std::optional<qlr::CrossMoment> cross;
+    for (std::size_t text = 0; text < problem_.sequences.size(); ++text) {
+      std::vector<float> original;
+      run_text(before, original_, text,
+               [&](llama::BlockInput kind, const float* x, qlr::Index tokens, qlr::Index cols) {
+                 if (kind == input) original.assign(x, x + tokens * cols);
+               });
+      run_text(dense, stream_, text, [&](llama::BlockInput kind, const float* x, qlr::Index tokens, qlr::Index cols) {
+        collect(text, kind, x, tokens, cols);
+        if (kind != input) return;
+        if (!cross) cross.emplace(cols);
+        cross->add({original.data(), tokens, cols}, {x, tokens, cols});
+      });
+    }
+    return {std::move(collect.take()[std::size_t(input)]), std::move(*cross)};
   }
 
-  void compress(const PlannedMatrix& matrix, const llama::Block& dense, const std::vector<qlr::Hessian>& folds) {
+  void run_text(const llama::Block& block, const Stream& stream, std::size_t text,
+                const llama::Observer& observer) const {
+    llama::KeyValueCache cache;
+    std::vector<float> hidden = stream.hidden[text];
+    const qlr::LlamaConfig& config = problem_.model.config;
+    llama::run_block(config, block, hidden.data(), qlr::Index(hidden.size()) / config.dim, 0, cache, problem_.workers,
+                     observer);
+  }
+
+  /// The target is what makes the original's outputs of the inputs that the compressed model gives; methods to compare
+  /// with take the matrix as it is.
+  void compress(const PlannedMatrix& matrix, const llama::Block& dense, const Received& received) {
+    constexpr double damping = 0.05;
     progress_.begin(matrix);
-    const qlr::Decomposition<Layer> made = make(matrix.way, weights_of(*(dense.*matrix.matrix->matrix)), folds);
+    qlr::Matrix target = weights_of(*(dense.*matrix.matrix->matrix));
+    if (matrix.way.method == Method::rates)
+      target = received.cross.corrected(target, qlr::merged(received.folds).matrix(), damping);
+    const qlr::Decomposition<Layer> made = make(matrix.way, target, received.folds);
     char loss[32];
     std::snprintf(loss, sizeof loss, "%.9g", made.report.relative_proxy_loss);
     problem_.parts.store_layer(matrix.name, *made.layer, {{"loss", loss}});
@@ -129,6 +173,7 @@ class BlockLoop {
   const std::vector<PlannedMatrix>& matrices_;
   CompressProgress& progress_;
   Stream stream_;
+  Stream original_;
 };
 
 /// Puts the finished parts into the model's file.
@@ -187,7 +232,8 @@ std::string compress(const CompressSettings& settings) {
   const qlr::Index positions = model.config.positions;
   const std::vector<Sequence> sequences =
       settings.calibration.empty()
-          ? sample_sequences(checkpoint, *tokenizer.tokenizer, settings.self_tokens, settings.seed, workers)
+          ? sample_sequences(qlr::value_or_throw(llama::load_model(checkpoint)), *tokenizer.tokenizer,
+                             settings.self_tokens, settings.seed, workers)
           : sequences_of(*tokenizer.tokenizer, read_text(settings.calibration), positions, settings.tokens);
   const qlr::Parts parts(settings.folder.empty() ? settings.output + ".parts" : settings.folder,
                          identity_of(settings, checkpoint, sequences));

@@ -15,6 +15,7 @@
 #include "qlr/core/result.hpp"
 #include "qlr/io/checkpoint.hpp"
 #include "qlr/model/predictions.hpp"
+#include "samples.hpp"
 #include "stored_model.hpp"
 #include "texts.hpp"
 #include "tokenizers.hpp"
@@ -175,7 +176,9 @@ std::string evaluate(const EvalSettings& settings) {
   llama::Workers workers(settings.threads);
   const llama::Model original = qlr::value_or_throw(llama::load_model(checkpoint));
   const std::vector<Sequence> sequences =
-      sequences_of(*tokenizer.tokenizer, read_text(settings.text), original.config.positions, settings.tokens);
+      settings.text.empty()
+          ? sample_sequences(original, *tokenizer.tokenizer, settings.self_tokens, settings.seed, workers)
+          : sequences_of(*tokenizer.tokenizer, read_text(settings.text), original.config.positions, settings.tokens);
 
   std::vector<Evaluation> rows(1);
   rows[0].name = "original";

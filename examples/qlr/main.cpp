@@ -204,10 +204,20 @@ CLI::App* add_eval(CLI::App& app, cli::EvalSettings& settings) {
   command->add_option("--tokenizer", settings.tokenizer, "tokenizer.json or llama2.c's .bin [beside the model]")
       ->type_name("FILE");
   command->add_option("--compressed", settings.compressed, "what qlr compress made of it")->type_name("FILE");
-  command->add_option("--text", settings.text, "to predict")->required()->type_name("FILE");
+  CLI::Option* text = command->add_option("--text", settings.text, "to predict")->type_name("FILE");
+  CLI::Option* self = command
+                          ->add_option("--self-text", settings.self_tokens,
+                                       "instead of a text, so many tokens that the original says itself")
+                          ->transform(integer<qlr::Index>(1, 1 << 30));
+  self->excludes(text);
+  command->add_option("--seed", settings.seed, "of these")
+      ->transform(integer<std::uint64_t>(0, std::numeric_limits<std::uint64_t>::max()));
   command->add_option("--tokens", settings.tokens, "of the text, at most")->transform(integer<qlr::Index>(1, 1 << 30));
   command->add_option("--threads", settings.threads)->transform(integer(1, 1024));
   command->add_flag("--json", settings.json, "report in JSON");
+  command->callback([=] {
+    if (!*text && !*self) throw CLI::ValidationError("--text", "expected it or --self-text, got neither");
+  });
   return command;
 }
 

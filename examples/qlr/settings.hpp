@@ -61,11 +61,13 @@ struct CompressSettings {
 
 /// What `qlr eval` was asked for.
 struct EvalSettings {
-  std::string model;       ///< the original
-  std::string tokenizer;   ///< empty: beside the model, or in it
-  std::string compressed;  ///< empty: none
-  std::string text;
-  qlr::Index tokens = 1 << 30;  ///< at most
+  std::string model;            ///< the original
+  std::string tokenizer;        ///< empty: beside the model, or in it
+  std::string compressed;       ///< empty: none
+  std::string text;             ///< empty: samples of the original itself
+  qlr::Index tokens = 1 << 30;  ///< of the text, at most
+  qlr::Index self_tokens = 0;   ///< that the original says itself, instead of a text
+  std::uint64_t seed = 2;       ///< of these; not the one that qlr compress takes
   int threads = 1;
   bool json = false;
 };

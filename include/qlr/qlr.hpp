@@ -1,6 +1,7 @@
 #pragma once
 
 /// Everything: the run side, files, and the compress side. C++20 and Eigen.
+#include "qlr/calibration/cross_moment.hpp"
 #include "qlr/calibration/damping.hpp"
 #include "qlr/calibration/hessian.hpp"
 #include "qlr/calibration/proxy_loss.hpp"
@@ -18,7 +19,11 @@
 #include "qlr/factorization/regression.hpp"
 #include "qlr/factorization/svd.hpp"
 #include "qlr/io/checkpoint.hpp"
+#include "qlr/io/model_file.hpp"
 #include "qlr/io/npy.hpp"
+#include "qlr/model/allocation.hpp"
+#include "qlr/model/parts.hpp"
+#include "qlr/model/predictions.hpp"
 #include "qlr/rounding/descent.hpp"
 #include "qlr/rounding/ldlq.hpp"
 #include "qlr/rounding/make_codec.hpp"
