@@ -24,7 +24,7 @@ def record_inputs(model, pattern, folder):
     def recorder(name):
         def record(module, inputs):
             x = inputs[0].detach()
-            received.setdefault(name, []).append(x.reshape(-1, x.shape[-1]).to("cpu", torch.float16).numpy())
+            received.setdefault(name, []).append(x.reshape(-1, x.shape[-1]).to("cpu", torch.float16, copy=True).numpy())
 
         return record
 

@@ -62,8 +62,11 @@ CLI::Validator at_most(double most, bool allows_zero) {
   return CLI::Validator(check, "");
 }
 
-CLI::Validator not_empty() {
-  const auto check = [](std::string& text) -> std::string { return text.empty() ? "expected a path, got none" : ""; };
+/// @param what is expected
+CLI::Validator not_empty(const std::string& what) {
+  const auto check = [=](std::string& text) {
+    return text.empty() ? "expected " + what + ", got none" : std::string();
+  };
   return CLI::Validator(check, "");
 }
 
@@ -154,16 +157,17 @@ CLI::Option* add_matrices(CLI::App* command, cli::CompressSettings& settings) {
       command
           ->add_option("--matrices", settings.matrices,
                        "of any model those with a part of the name that matches, ECMAScript; without a text")
-          ->type_name("REGEX");
+          ->type_name("REGEX")
+          ->check(not_empty("an expression"));
   CLI::Option* inputs = command
                             ->add_option("--inputs", settings.inputs,
                                          "what they received, (tokens,n) in a file NAME.npy for each [all alike]")
                             ->type_name("FOLDER")
-                            ->check(not_empty());
+                            ->check(not_empty("a path"));
   CLI::Option* importance =
       command->add_option("--importance", settings.importance, "or llama.cpp's importance matrix, .gguf")
           ->type_name("FILE")
-          ->check(not_empty());
+          ->check(not_empty("a path"));
   CLI::Option* transposed =
       command->add_flag("--transposed", settings.transposed, "the file has them as (inputs, outputs)");
   inputs->needs(matrices)->excludes(importance);

@@ -121,6 +121,7 @@ first=encoder.layer.0.query.weight
 try 2 "ECMAScript regular expression, got (: " --model tensors.safetensors --matrices "("
 try 2 "expected --matrices to match the name of a matrix of floats, got nothing, which does not match embeddings.weight" \
   --model tensors.safetensors --matrices nothing
+try 2 "expected an expression" --model tensors.safetensors --matrices ""
 try 2 "expected --matrices to match" --model tensors.safetensors --matrices 'bias|position|conv'
 try 1 "expected a Llama model, or --matrices for another" --model tensors.safetensors --calibration empty.npy
 try 1 "expected finite values in unknown.weight, got nan in row 0, column 0" --model tensors_nan.safetensors --matrices unknown
