@@ -13,12 +13,13 @@ namespace cli {
 std::string decompose(const Settings& settings);
 
 /// Writes a stored layer's matrix as an .npy file: float32, C order.
-std::string decode(const std::string& path, const std::string& output);
+/// @param matrix its name in a compressed model; empty: the file is of a layer
+std::string decode(const std::string& path, const std::string& matrix, const std::string& output);
 
-/// Describes a stored layer.
+/// Describes a stored layer, or a compressed model.
 std::string info(const std::string& path);
 
-/// Compresses a model of the Llama architecture.
+/// Compresses a model: of the Llama architecture, or of any if the settings name matrices.
 std::string compress(const CompressSettings& settings);
 
 /// Measures a model's predictions of a text, and how those of its compressed form differ.

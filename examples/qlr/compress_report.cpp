@@ -39,7 +39,7 @@ std::string to_json(const CompressSummary& summary) {
 std::string to_text(const CompressSummary& summary) {
   std::string text = "model                 " + summary.model;
   text += "\nmatrices              " + std::to_string(summary.matrices.size());
-  text += "\nbits per weight       " + formatted("%.4f", summary.bits_per_weight) + ", embedding and norms apart";
+  text += "\nbits per weight       " + formatted("%.4f", summary.bits_per_weight) + ", other tensors apart";
   text += "\nrelative proxy loss   " + formatted("%.5f", summary.relative_proxy_loss) + ", geometric mean";
   text += "\nwhole file            " + formatted("%.3f MB", 1e-6 * summary.file_bytes);
   text += "\nseconds               " + formatted("%.1f", summary.seconds);
@@ -56,10 +56,11 @@ void CompressProgress::measure(const PlannedMatrix& matrix) {
 }
 
 void CompressProgress::show_plan(const std::vector<PlannedMatrix>& matrices) {
-  qlr::Index block = -1;
+  std::string line;
   for (const PlannedMatrix& matrix : matrices) {
-    if (matrix.block != block) std::fprintf(stderr, "%sblock %td, bits:", block < 0 ? "" : "\n", matrix.block);
-    block = matrix.block;
+    const std::string place = matrix.block < 0 ? matrix.name : "block " + std::to_string(matrix.block);
+    if (place != line) std::fprintf(stderr, "%s%s, bits:", line.empty() ? "" : "\n", place.c_str());
+    line = place;
     std::fprintf(stderr, " %.3f", matrix.way.bits);
   }
   std::fprintf(stderr, "\n");

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "model_plan.hpp"
+#include "matrix_plan.hpp"
 
 namespace cli {
 
@@ -43,7 +43,7 @@ class CompressProgress {
 
   /// A matrix's effect on the model is being measured.
   void measure(const PlannedMatrix& matrix);
-  /// The bits of each matrix, a line for each block.
+  /// The bits of each matrix, a line for each block, or for each matrix where there are no blocks.
   void show_plan(const std::vector<PlannedMatrix>& matrices);
   void begin(const PlannedMatrix& matrix);
   void finish(const PlannedMatrix& matrix);

@@ -62,6 +62,14 @@ CLI::Validator at_most(double most, bool allows_zero) {
   return CLI::Validator(check, "");
 }
 
+/// @param what is expected
+CLI::Validator not_empty(const std::string& what) {
+  const auto check = [=](std::string& text) {
+    return text.empty() ? "expected " + what + ", got none" : std::string();
+  };
+  return CLI::Validator(check, "");
+}
+
 /// Reads "MxN".
 CLI::Validator shape(cli::Settings& settings) {
   const auto check = [&settings](std::string& text) -> std::string {
@@ -143,15 +151,42 @@ CLI::App* add_decompose(CLI::App& app, cli::Settings& settings, std::string& syn
   return command;
 }
 
+/// What goes with any model. @return --matrices
+CLI::Option* add_matrices(CLI::App* command, cli::CompressSettings& settings) {
+  CLI::Option* matrices =
+      command
+          ->add_option("--matrices", settings.matrices,
+                       "of any model those with a part of the name that matches, ECMAScript; without a text")
+          ->type_name("REGEX")
+          ->check(not_empty("an expression"));
+  CLI::Option* inputs = command
+                            ->add_option("--inputs", settings.inputs,
+                                         "what they received, (tokens,n) in a file NAME.npy for each [all alike]")
+                            ->type_name("FOLDER")
+                            ->check(not_empty("a path"));
+  CLI::Option* importance =
+      command->add_option("--importance", settings.importance, "or llama.cpp's importance matrix, .gguf")
+          ->type_name("FILE")
+          ->check(not_empty("a path"));
+  CLI::Option* transposed =
+      command->add_flag("--transposed", settings.transposed, "the file has them as (inputs, outputs)");
+  inputs->needs(matrices)->excludes(importance);
+  importance->needs(matrices);
+  transposed->needs(matrices);
+  return matrices;
+}
+
 CLI::App* add_compress(CLI::App& app, cli::CompressSettings& settings, std::string& shard) {
   constexpr qlr::Index most_tokens = 1 << 30;
-  CLI::App* command = app.add_subcommand("compress", "Compress the matrices of a model of the Llama architecture");
+  CLI::App* command = app.add_subcommand(
+      "compress", "Compress the matrices of a model: all of a Llama model's blocks, or what --matrices names");
   command->option_defaults()->always_capture_default();
   command->add_option("--model", settings.model, "llama2.c's .bin, .gguf, .safetensors, or a folder of the latter")
       ->required()
       ->type_name("FILE");
-  command->add_option("--tokenizer", settings.tokenizer, "tokenizer.json or llama2.c's .bin [beside the model]")
-      ->type_name("FILE");
+  CLI::Option* tokenizer =
+      command->add_option("--tokenizer", settings.tokenizer, "tokenizer.json or llama2.c's .bin [beside the model]")
+          ->type_name("FILE");
   CLI::Option* text =
       command->add_option("--calibration", settings.calibration, "a text to calibrate on")->type_name("FILE");
   CLI::Option* self = command
@@ -159,18 +194,20 @@ CLI::App* add_compress(CLI::App& app, cli::CompressSettings& settings, std::stri
                                        "instead of a text, so many tokens that the model says itself")
                           ->transform(integer<qlr::Index>(1, most_tokens));
   self->excludes(text);
+  CLI::Option* tokens = command->add_option("--tokens", settings.tokens, "of the text, at most")
+                            ->transform(integer<qlr::Index>(1, most_tokens));
+  CLI::Option* matrices = add_matrices(command, settings);
+  for (CLI::Option* of_text : {tokenizer, text, self, tokens}) matrices->excludes(of_text);
   command->add_option("--output", settings.output, "where to write the model, .safetensors")
       ->required()
       ->type_name("FILE");
   command
       ->add_option("--bits", settings.bits,
-                   "bits a weight of all that is stored, on average over the matrices, embedding and norms apart")
+                   "bits a weight of all that is stored, on average over the matrices, other tensors apart")
       ->transform(positive());
   command->add_option("--method", settings.method, "rates, or for comparison one of caldera, e8, ldlq, lorc, nearest")
       ->type_name("NAME");
   command->add_flag("--uniform", settings.uniform, "the same bits for every matrix");
-  command->add_option("--tokens", settings.tokens, "of the text, at most")
-      ->transform(integer<qlr::Index>(1, most_tokens));
   command
       ->add_option("--parts", settings.folder,
                    "a folder for finished matrices, from which a run that was ended goes on [OUTPUT.parts]")
@@ -185,7 +222,8 @@ CLI::App* add_compress(CLI::App& app, cli::CompressSettings& settings, std::stri
       ->transform(integer(1, 1024));
   command->add_flag("--json", settings.json, "report in JSON");
   command->callback([=, &settings, &shard] {
-    if (!*text && !*self) throw CLI::ValidationError("--calibration", "expected it or --self-calibrate, got neither");
+    if (!*text && !*self && !*matrices)
+      throw CLI::ValidationError("--calibration", "expected it or --self-calibrate, got neither");
     if (shard.empty()) return;
     const std::size_t slash = shard.find('/');
     if (slash == std::string::npos || !parse(shard.substr(0, slash), settings.shard) ||
@@ -258,10 +296,12 @@ int run(int argc, char** argv) {
 
   std::string file;
   std::string output;
+  std::string matrix;
   CLI::App* decode = app.add_subcommand("decode", "Write a stored layer's matrix: .npy, float32, C order");
-  decode->add_option("file", file, ".safetensors")->required()->type_name("FILE");
+  decode->add_option("file", file, ".safetensors, of a layer or a model")->required()->type_name("FILE");
+  decode->add_option("--matrix", matrix, "which of a model's")->type_name("NAME");
   decode->add_option("--output", output, "where to write it")->required()->type_name("FILE");
-  CLI::App* info = app.add_subcommand("info", "Describe a stored layer");
+  CLI::App* info = app.add_subcommand("info", "Describe a stored layer or model");
   info->add_option("file", file, ".safetensors")->required()->type_name("FILE");
   llama::GenerateSettings generate_settings;
   CLI::App* generate = add_generate(app, generate_settings);
@@ -283,7 +323,7 @@ int run(int argc, char** argv) {
 
   try {
     const std::string text = *decompose  ? cli::decompose(settings)
-                             : *decode   ? cli::decode(file, output)
+                             : *decode   ? cli::decode(file, matrix, output)
                              : *compress ? cli::compress(compress_settings)
                              : *eval     ? cli::evaluate(eval_settings)
                              : *generate ? cli::generate(generate_settings)

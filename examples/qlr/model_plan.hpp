@@ -4,25 +4,12 @@
 #include <string>
 #include <vector>
 
-#include "method.hpp"
+#include "matrix_plan.hpp"
 #include "model_stream.hpp"
 #include "qlr/model/parts.hpp"
 #include "settings.hpp"
 
 namespace cli {
-
-/// One of a model's matrices.
-struct PlannedMatrix {
-  std::string name;
-  qlr::Index block = 0;
-  const llama::BlockMatrix* matrix = nullptr;
-  qlr::Index rows = 0;
-  qlr::Index cols = 0;
-  std::size_t number = 0;  ///< among all; decides whose shard's it is
-  Way way;                 ///< what it gets
-
-  double weights() const { return double(rows) * double(cols); }
-};
 
 /// What a plan is made from.
 struct PlanProblem {
@@ -38,9 +25,8 @@ struct PlanProblem {
 /// All matrices of a model's blocks, in the order in which they are compressed, without ways.
 std::vector<PlannedMatrix> list_matrices(const PlanProblem& problem);
 
-/// Gives each matrix the way that it is compressed: the harm of each way is measured on the predictions of the original
-/// with that matrix alone compressed at about the bits asked for, and follows the square of the expected loss from way
-/// to way; bits go where they help most.
+/// Gives each matrix the way that it is compressed, by choose_ways(): the harm of a matrix is measured on the predictions
+/// of the original with that matrix alone compressed at about the bits asked for.
 /// @param show is called with each matrix that is measured
 void plan_ways(const PlanProblem& problem, std::vector<PlannedMatrix>& matrices,
                const std::function<void(const PlannedMatrix&)>& show);

@@ -46,6 +46,11 @@ struct CompressSettings {
   std::string output;
   std::string folder;  ///< of finished parts; empty: the output's name with .parts behind it
 
+  std::optional<std::string> matrices;  ///< an expression for names of any model; none: the blocks of a Llama model
+  std::string inputs;                   ///< a folder of what those matrices received
+  std::string importance;               ///< or a file of llama.cpp's
+  bool transposed = false;              ///< those matrices are (n,m) in the file
+
   double bits = 2.5;             ///< a weight of the compressed matrices, all that is stored
   std::string method = "rates";  ///< one of the family
   bool uniform = false;          ///< the same bits for every matrix

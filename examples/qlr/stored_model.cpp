@@ -58,10 +58,10 @@ qlr::Matrix weights_of(const llama::Linear& linear) {
   return qlr::to_matrix(qlr::MatrixView<const float>(dense.row(0), dense.rows(), dense.cols()));
 }
 
-void OtherTensors::add(const qlr::CheckpointTensor& tensor) {
-  const bool is_wide = tensor.shape.size() >= 2 && qlr::is_readable(tensor) && tensor.dtype != qlr::Dtype::F16 &&
-                       tensor.dtype != qlr::Dtype::BF16;
-  if (!is_wide && tensor.group == 0) {
+void OtherTensors::add(const qlr::CheckpointTensor& tensor, Wide wide) {
+  const bool is_narrowed = wide == Wide::narrowed && tensor.shape.size() >= 2 && qlr::is_readable(tensor) &&
+                           tensor.dtype != qlr::Dtype::F16 && tensor.dtype != qlr::Dtype::BF16;
+  if (!is_narrowed && tensor.group == 0) {
     tensors_.push_back({{tensor.name, tensor.dtype, tensor.shape}, tensor.bytes.data()});
     return;
   }

@@ -16,14 +16,20 @@ namespace cli {
 /// The weights of a matrix of floats. @pre linear is a llama::DenseLinear
 qlr::Matrix weights_of(const llama::Linear& linear);
 
-/// The tensors of a checkpoint that are not compressed, as they are stored beside layers: matrices in at most 16 bits.
+/// How matrices of more than 16 bits are stored that are not compressed.
+enum class Wide {
+  narrowed,  ///< as F16: all that a Llama model's embedding needs
+  as_it_is,  ///< with the dtype that they have
+};
+
+/// The tensors of a checkpoint that are not compressed, as they are stored beside layers. I8 with scales becomes F16.
 class OtherTensors {
  public:
   /// @param compressed whether a tensor of that name is a layer
   template <class Predicate>
-  OtherTensors(const qlr::Checkpoint& checkpoint, Predicate&& compressed) {
+  OtherTensors(const qlr::Checkpoint& checkpoint, Wide wide, Predicate&& compressed) {
     for (const qlr::CheckpointTensor& tensor : checkpoint.tensors())
-      if (!compressed(tensor.name)) add(tensor);
+      if (!compressed(tensor.name)) add(tensor, wide);
   }
 
   /// Bytes that are no tensor of the model, a tokenizer's for example.
@@ -32,7 +38,7 @@ class OtherTensors {
   const std::vector<qlr::PlainTensor>& tensors() const { return tensors_; }
 
  private:
-  void add(const qlr::CheckpointTensor& tensor);
+  void add(const qlr::CheckpointTensor& tensor, Wide wide);
 
   std::vector<qlr::PlainTensor> tensors_;
   std::vector<std::unique_ptr<std::vector<std::byte>>> memory_;

@@ -5,7 +5,11 @@
 //   damage IN OUT replace OLD NEW          IN with the first OLD replaced by as many bytes
 //   model FILE                             a small llama2.c model of random weights
 //   text FILE                              lines of random words
+//   tensors DIRECTORY                      a model that is no Llama model, what its matrices received, importance matrices
+//   loss MODEL NAME INPUTS DECODED         prints the relative proxy loss that the files give
+//   others MODEL COMPRESSED                whether what is no layer of COMPRESSED is as in MODEL
 //   check REPORT WEIGHT INPUTS DECODED     whether the report has its keys, and the loss that the files give
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
@@ -19,10 +23,13 @@
 #include <utility>
 #include <vector>
 
+#include "qlr/core/half.hpp"
 #include "qlr/core/random.hpp"
 #include "qlr/core/result.hpp"
 #include "qlr/core/view.hpp"
+#include "qlr/io/checkpoint.hpp"
 #include "qlr/io/npy.hpp"
+#include "qlr/io/safetensors_writer.hpp"
 
 namespace {
 
@@ -59,9 +66,10 @@ struct Dense {
       for (Index j = 0; j < cols; ++j) values.push_back(float(entry(i, j)));
   }
   float& operator()(Index i, Index j) { return values[std::size_t(i * cols + j)]; }
+  qlr::MatrixView<const float> view() const { return {values.data(), rows, cols}; }
 
   void write(const std::string& path, qlr::NpyOrder order = qlr::NpyOrder::C) const {
-    const qlr::Status status = qlr::write_npy(path, qlr::MatrixView<const float>(values.data(), rows, cols), order);
+    const qlr::Status status = qlr::write_npy(path, view(), order);
     if (!status.ok()) fail(status.error().message);
   }
 
@@ -186,6 +194,199 @@ void write_text(const std::string& path) {
   write_file(path, text);
 }
 
+/// A safetensors model that is being put together.
+struct Tensors {
+  /// @param convert makes a stored element of a float
+  template <class Convert>
+  void add(const std::string& name, qlr::Dtype dtype, qlr::Shape shape, const std::vector<float>& values,
+           Convert&& convert) {
+    headers.push_back({name, dtype, std::move(shape)});
+    data.emplace_back();
+    for (const float value : values) {
+      const auto stored = convert(value);
+      data.back().append(reinterpret_cast<const char*>(&stored), sizeof stored);
+    }
+  }
+  void add(const std::string& name, qlr::Shape shape, const std::vector<float>& values) {
+    add(name, qlr::Dtype::F32, std::move(shape), values, [](float value) { return value; });
+  }
+  void write(const std::string& path) const {
+    qlr::SafetensorsWriter writer = get(qlr::SafetensorsWriter::create(path, headers, {{"format", "pt"}}));
+    for (const std::string& bytes : data)
+      if (const qlr::Status status = writer.write(bytes.data(), bytes.size()); !status) fail(status.error().message);
+    if (const qlr::Status status = writer.commit(); !status) fail(status.error().message);
+  }
+
+  std::vector<qlr::TensorHeader> headers;
+  std::vector<std::string> data;
+};
+
+/// What llama.cpp writes of a model: for each of these matrices the sums of squares of what each column received.
+struct Importance {
+  struct Tensor {
+    std::string name;
+    std::vector<float> values;
+  };
+
+  void add(const std::string& name, const Dense& x) {
+    std::vector<float> sums(std::size_t(x.cols), 0);
+    for (std::size_t k = 0; k < x.values.size(); ++k) sums[k % sums.size()] += x.values[k] * x.values[k];
+    tensors.push_back({name + ".in_sum2", std::move(sums)});
+    tensors.push_back({name + ".counts", {float(x.rows)}});
+  }
+
+  /// Version 3: each tensor of shape (1, values), at a multiple of 32 bytes.
+  void write(const std::string& path) const {
+    std::string bytes = "GGUF";
+    const auto integer = [&](auto value) { bytes.append(reinterpret_cast<const char*>(&value), sizeof value); };
+    const auto text = [&](const std::string& value) {
+      integer(std::uint64_t(value.size()));
+      bytes += value;
+    };
+    integer(std::uint32_t(3));
+    integer(std::uint64_t(tensors.size()));
+    integer(std::uint64_t(1));
+    text("general.type");
+    integer(std::uint32_t(8));
+    text("imatrix");
+    std::string data;
+    for (const Tensor& tensor : tensors) {
+      text(tensor.name);
+      integer(std::uint32_t(2));
+      integer(std::uint64_t(tensor.values.size()));
+      integer(std::uint64_t(1));
+      integer(std::uint32_t(0));
+      integer(std::uint64_t(data.size()));
+      data.append(reinterpret_cast<const char*>(tensor.values.data()), tensor.values.size() * sizeof(float));
+      data.resize((data.size() + 31) / 32 * 32);
+    }
+    bytes.resize((bytes.size() + 31) / 32 * 32);
+    write_file(path, bytes + data);
+  }
+
+  std::vector<Tensor> tensors;
+};
+
+/// The importance matrix, and what is wrong in others.
+void write_importance(const std::string& directory, const Importance& good) {
+  good.write(directory + "/importance.gguf");
+  const auto write = [&](const std::string& name, std::size_t tensor, const std::vector<float>& values) {
+    Importance changed = good;
+    changed.tensors[tensor].values = values;
+    changed.write(directory + "/importance_" + name + ".gguf");
+  };
+  std::vector<float> sums = good.tensors[0].values;
+  sums[5] = std::numeric_limits<float>::quiet_NaN();
+  write("nan", 0, sums);
+  sums[5] = -1;
+  write("negative", 0, sums);
+  sums.resize(63);
+  write("narrow", 0, sums);
+  write("no_counts", 1, {0});
+  write("negative_counts", 1, {-1});
+  write("many_counts", 1, {8, 8});
+}
+
+/// Matrices (48,64) of every type of floats, a transposed one, and what is none; inputs whose columns differ in size and
+/// go together.
+void write_tensors(const std::string& directory) {
+  constexpr Index m = 48;
+  constexpr Index n = 64;
+  qlr::Random random(13);
+  const auto normal = [&](Index, Index) { return random.normal(); };
+  const Dense mix(n, n,
+                  [&](Index i, Index j) { return (i == j ? 1 : 0.3 * random.normal()) * std::exp2(double(j % 7)); });
+  const auto inputs = [&] {
+    const Dense z(400, n, normal);
+    return Dense(400, n, [&](Index token, Index j) {
+      double sum = 0;
+      for (Index i = 0; i < n; ++i) sum += double(z.view().row(token)[i]) * double(mix.view().row(i)[j]);
+      return sum;
+    });
+  };
+  const auto path = [&](const std::string& name) { return directory + "/inputs/" + name + ".npy"; };
+  Tensors model;
+  Importance importance;
+
+  const Dense query(m, n, normal);
+  const Dense transposed(n, m, [&](Index i, Index j) { return query.view().row(j)[i]; });
+  const Dense query_inputs = inputs();
+  model.add("encoder.layer.0.query.weight", {m, n}, query.values);
+  model.add("h.0.c_attn.weight", {n, m}, transposed.values);
+  query_inputs.write(path("encoder.layer.0.query"));
+  query_inputs.write(path("h.0.c_attn"));
+  Dense bad = query_inputs;
+  bad(3, 4) = std::numeric_limits<float>::quiet_NaN();
+  bad.write(directory + "/x_nan.npy");
+  importance.add("encoder.layer.0.query.weight", query_inputs);
+
+  const auto add = [&](const std::string& name, qlr::Dtype dtype, const std::string& gguf_name, auto&& convert) {
+    const Dense x = inputs();
+    model.add(name, dtype, {m, n}, Dense(m, n, normal).values, convert);
+    x.write(path(name));
+    importance.add(gguf_name, x);
+  };
+  add("encoder.layer.1.query.weight", qlr::Dtype::F16, "encoder.layer.1.query.weight", qlr::to_half);
+  add("encoder.layer.1.dense.weight", qlr::Dtype::F64, "encoder.layer.1.dense.weight",
+      [](float v) { return double(v); });
+  add("model.layers.2.mlp.up_proj.weight", qlr::Dtype::BF16, "blk.2.ffn_up.weight",
+      [](float value) { return qlr::to_bfloat(value); });
+
+  model.add("embeddings.weight", {100, n}, Dense(100, n, normal).values);
+  model.add("encoder.layer.0.query.bias", {m}, Dense(1, m, normal).values);
+  model.add("encoder.layer.1.query.bias", qlr::Dtype::F16, {m}, Dense(1, m, normal).values, qlr::to_half);
+  model.add("position_ids", qlr::Dtype::I64, {1, 5}, {0, 1, 2, 3, 4}, [](float value) { return std::int64_t(value); });
+  model.add("conv.weight", {4, 3, 2}, Dense(4, 6, normal).values);
+  model.write(directory + "/tensors.safetensors");
+  model.add("unknown.weight", {2, n}, std::vector<float>(2 * n, std::numeric_limits<float>::quiet_NaN()));
+  model.write(directory + "/tensors_nan.safetensors");
+  write_importance(directory, importance);
+}
+
+/// sqrt(||(W - What) X||^2 / ||W X||^2); W (m,n), X (tokens,n), What (m,n).
+double loss_of(const std::vector<double>& w, const qlr::NpyMatrix<double>& x, const qlr::NpyMatrix<double>& what) {
+  double error = 0, total = 0;
+  for (Index token = 0; token < x.rows; ++token)
+    for (Index i = 0; i < what.rows; ++i) {
+      double difference = 0, output = 0;
+      for (Index j = 0; j < what.cols; ++j) {
+        const double weight = w[std::size_t(i * what.cols + j)];
+        difference += (weight - what.view().row(i)[j]) * x.view().row(token)[j];
+        output += weight * x.view().row(token)[j];
+      }
+      error += difference * difference;
+      total += output * output;
+    }
+  return std::sqrt(error / total);
+}
+
+void print_loss(const std::vector<std::string>& arguments) {
+  const qlr::Checkpoint model = get(qlr::Checkpoint::open(arguments[0]));
+  const qlr::CheckpointTensor* tensor = model.find(arguments[1]);
+  if (tensor == nullptr) fail("no tensor " + arguments[1]);
+  const std::vector<float> w = get(model.read(*tensor));
+  const auto x = get(qlr::read_npy<double>(arguments[2]));
+  const auto what = get(qlr::read_npy<double>(arguments[3]));
+  if (what.rows != tensor->rows() || what.cols != tensor->row_size() || x.cols != what.cols) fail("shapes differ");
+  std::cout << loss_of({w.begin(), w.end()}, x, what) << '\n';
+}
+
+void check_others(const std::vector<std::string>& arguments) {
+  const qlr::Checkpoint model = get(qlr::Checkpoint::open(arguments[0]));
+  const qlr::MappedFile bytes = get(qlr::MappedFile::open(arguments[1]));
+  const qlr::Safetensors compressed = get(qlr::Safetensors::parse(bytes.data(), bytes.size()));
+  for (const qlr::CheckpointTensor& tensor : model.tensors()) {
+    const qlr::StoredTensor* stored = compressed.find(tensor.name);
+    const bool is_layer = compressed.metadata().count("type:" + tensor.name) > 0;
+    if (is_layer != (stored == nullptr)) fail(tensor.name + ": expected it as a layer or a tensor");
+    if (is_layer) continue;
+    if (stored->dtype != tensor.dtype || stored->shape != tensor.shape) fail(tensor.name + ": another type or shape");
+    const auto stored_bytes = compressed.bytes(*stored);
+    if (!std::equal(tensor.bytes.begin(), tensor.bytes.end(), stored_bytes.begin(), stored_bytes.end()))
+      fail(tensor.name + ": other bytes");
+  }
+}
+
 void damage(const std::vector<std::string>& arguments) {
   std::string bytes = read_file(arguments[0]);
   if (arguments[2] == "truncate") {
@@ -304,26 +505,13 @@ void check(const std::vector<std::string>& arguments) {
   if (report.object.at("iterations").array.empty()) fail("no iterations");
   for (const Json& step : report.object.at("iterations").array) step.expect_keys("an iteration", {"step", "loss"});
 
-  double error = 0, total = 0, error_of_outputs = 0, total_of_outputs = 0;
+  double error = 0, total = 0;
   for (std::size_t k = 0; k < w.values.size(); ++k) {
     error += std::pow(w.values[k] - what.values[k], 2);
     total += std::pow(w.values[k], 2);
   }
-  for (Index token = 0; token < x.rows; ++token)
-    for (Index i = 0; i < w.rows; ++i) {
-      const double* input = x.view().row(token);
-      const double* weight = w.view().row(i);
-      const double* decoded = what.view().row(i);
-      double difference = 0, output = 0;
-      for (Index j = 0; j < w.cols; ++j) {
-        difference += (weight[j] - decoded[j]) * input[j];
-        output += weight[j] * input[j];
-      }
-      error_of_outputs += difference * difference;
-      total_of_outputs += output * output;
-    }
   expect_near("relative_frobenius_error", number("relative_frobenius_error"), std::sqrt(error / total));
-  expect_near("relative_proxy_loss", number("relative_proxy_loss"), std::sqrt(error_of_outputs / total_of_outputs));
+  expect_near("relative_proxy_loss", number("relative_proxy_loss"), loss_of(w.values, x, what));
 }
 
 }  // namespace
@@ -337,10 +525,16 @@ int main(int argc, char** argv) {
     write_model(arguments[0]);
   else if (command == "text" && arguments.size() == 1)
     write_text(arguments[0]);
+  else if (command == "tensors" && arguments.size() == 1)
+    write_tensors(arguments[0]);
+  else if (command == "loss" && arguments.size() == 4)
+    print_loss(arguments);
+  else if (command == "others" && arguments.size() == 2)
+    check_others(arguments);
   else if (command == "damage" && arguments.size() >= 4)
     damage(arguments);
   else if (command == "check" && arguments.size() == 4)
     check(arguments);
   else
-    fail("expected write, model, text, damage or check with their arguments");
+    fail("expected write, model, text, tensors, loss, others, damage or check with their arguments");
 }
