@@ -288,7 +288,7 @@ void write_importance(const std::string& directory, const Importance& good) {
 }
 
 /// Matrices (48,64) of every type of floats, a transposed one, and what is none; inputs whose columns differ in size and
-/// go together.
+/// go together, but those of one matrix.
 void write_tensors(const std::string& directory) {
   constexpr Index m = 48;
   constexpr Index n = 64;
@@ -321,7 +321,7 @@ void write_tensors(const std::string& directory) {
   importance.add("encoder.layer.0.query.weight", query_inputs);
 
   const auto add = [&](const std::string& name, qlr::Dtype dtype, const std::string& gguf_name, auto&& convert) {
-    const Dense x = inputs();
+    const Dense x = dtype == qlr::Dtype::F64 ? Dense(400, n, normal) : inputs();
     model.add(name, dtype, {m, n}, Dense(m, n, normal).values, convert);
     x.write(path(name));
     importance.add(gguf_name, x);
