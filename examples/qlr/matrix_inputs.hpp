@@ -26,8 +26,8 @@ class MatrixInputs {
   virtual std::vector<qlr::Hessian> hessians(const std::string& tensor, qlr::Index n) const = 0;
 };
 
-/// - settings.inputs: a folder with a file TENSOR.npy (tokens,n) for each, or without the ".weight" that TENSOR ends in;
-///   split as by qlr::split_hessians.
+/// - settings.inputs: a folder with a file TENSOR.npy (tokens,n) for each, or without the ".weight" that TENSOR ends
+///   in; split as by qlr::split_hessians.
 /// - settings.importance: llama.cpp's importance matrix in a GGUF file, TENSOR.in_sum2 (n) and TENSOR.counts (1), under
 ///   GGUF's names or the model's: H = diag(in_sum2 / counts), and 0 for a count of 0.
 /// - neither: H = I.

@@ -25,8 +25,8 @@ struct PlanProblem {
 /// All matrices of a model's blocks, in the order in which they are compressed, without ways.
 std::vector<PlannedMatrix> list_matrices(const PlanProblem& problem);
 
-/// Gives each matrix the way that it is compressed, by choose_ways(): the harm of a matrix is measured on the predictions
-/// of the original with that matrix alone compressed at about the bits asked for.
+/// Gives each matrix the way that it is compressed, by choose_ways(): the harm of a matrix is measured on the
+/// predictions of the original with that matrix alone compressed at about the bits asked for.
 /// @param show is called with each matrix that is measured
 void plan_ways(const PlanProblem& problem, std::vector<PlannedMatrix>& matrices,
                const std::function<void(const PlannedMatrix&)>& show);

@@ -48,9 +48,9 @@ std::string info_of_model(const std::string& path) {
   std::string text = "matrices         " + std::to_string(model.layers().size());
   if (transposed != model.tensors().metadata().end()) text += "\ntransposed       " + transposed->second;
   for (const auto& [name, layer] : model.layers())
-    text += "\n  " + name + "  " + std::to_string(layer.rows()) + " x " + std::to_string(layer.cols()) + "  " +
-            layer.type_name() + "  bits " + std::to_string(layer.bits_per_weight()) + "  rank " +
-            std::to_string(layer.rank());
+    text += "\n  " + name + "  " + std::to_string(layer.rows()) + " x " + std::to_string(layer.cols()) + "  bits " +
+            std::to_string(layer.bits_per_weight()) + "  rank " + std::to_string(layer.rank()) + "  " +
+            layer.type_name();
   text += "\nother tensors\n";
   for (const qlr::StoredTensor& tensor : model.tensors().tensors()) {
     const std::size_t colon = tensor.name.find(':');

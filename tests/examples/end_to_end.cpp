@@ -5,7 +5,7 @@
 //   damage IN OUT replace OLD NEW          IN with the first OLD replaced by as many bytes
 //   model FILE                             a small llama2.c model of random weights
 //   text FILE                              lines of random words
-//   tensors DIRECTORY                      a model that is no Llama model, what its matrices received, importance matrices
+//   tensors DIRECTORY                      a model that is no Llama model, its inputs, importance matrices
 //   loss MODEL NAME INPUTS DECODED         prints the relative proxy loss that the files give
 //   others MODEL COMPRESSED                whether what is no layer of COMPRESSED is as in MODEL
 //   check REPORT WEIGHT INPUTS DECODED     whether the report has its keys, and the loss that the files give
@@ -287,8 +287,8 @@ void write_importance(const std::string& directory, const Importance& good) {
   write("many_counts", 1, {8, 8});
 }
 
-/// Matrices (48,64) of every type of floats, a transposed one, and what is none; inputs whose columns differ in size and
-/// go together.
+/// Matrices (48,64) of every type of floats, a transposed one, and what is none; inputs whose columns differ in size
+/// and go together, but those of one matrix.
 void write_tensors(const std::string& directory) {
   constexpr Index m = 48;
   constexpr Index n = 64;
@@ -321,7 +321,7 @@ void write_tensors(const std::string& directory) {
   importance.add("encoder.layer.0.query.weight", query_inputs);
 
   const auto add = [&](const std::string& name, qlr::Dtype dtype, const std::string& gguf_name, auto&& convert) {
-    const Dense x = inputs();
+    const Dense x = dtype == qlr::Dtype::F64 ? Dense(400, n, normal) : inputs();
     model.add(name, dtype, {m, n}, Dense(m, n, normal).values, convert);
     x.write(path(name));
     importance.add(gguf_name, x);
