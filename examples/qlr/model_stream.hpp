@@ -16,7 +16,7 @@ namespace cli {
 /// The name of one of a block's matrices in the checkpoint.
 std::string matrix_name(const qlr::Checkpoint& checkpoint, qlr::Index block, const llama::BlockMatrix& matrix);
 
-/// The blocks of a checkpoint with their matrices as floats: all of them in memory if they are small, else one at a time.
+/// The blocks of a checkpoint with their matrices as floats: all in memory if they are small, else one at a time.
 class BlockSource {
  public:
   explicit BlockSource(const qlr::Checkpoint& checkpoint);

@@ -9,7 +9,7 @@
 
 namespace cli {
 
-/// A text cut at ends of lines into pieces of at most `longest` bytes; a longer line is cut anywhere. No piece is empty.
+/// A text cut at ends of lines into pieces of 1 to `longest` bytes; a longer line is cut anywhere.
 /// @post the pieces one after another are the text
 std::vector<std::string_view> text_pieces(std::string_view text, std::size_t longest);
 

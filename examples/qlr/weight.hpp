@@ -18,7 +18,7 @@ void expect_a_layer(const Settings& settings, qlr::Index rows, qlr::Index cols);
 qlr::Decomposition<Layer> decompose_weight(const Settings& settings, const qlr::Matrix& w,
                                            std::vector<qlr::Hessian> folds, const qlr::Progress& progress = {});
 
-/// The relative proxy losses that a rate for every column is expected to reach at several bits a weight; 1 where the bits
+/// The relative proxy losses that rates for columns are expected to reach at several bits a weight; 1 where the bits
 /// are too few. @pre settings.has_column_rates()
 std::vector<double> expected_losses(const Settings& settings, const qlr::Matrix& w, std::vector<qlr::Hessian> folds,
                                     const std::vector<double>& bits);

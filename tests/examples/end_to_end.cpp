@@ -147,7 +147,7 @@ void write_inputs(const std::string& directory) {
   write_file(path("empty"), "");
 }
 
-/// Version 0: seven lengths; embedding, norms and matrices, those of one kind of all blocks together; tables that nobody
+/// Version 0: seven lengths; embedding, norms and matrices, those of one kind together; tables that nobody
 /// reads. Keys and values have half as many heads, and the output matrix is the embedding.
 void write_model(const std::string& path) {
   constexpr std::int32_t dim = 64, hidden = 96, blocks = 2, heads = 4, key_heads = 2, vocabulary = 512, positions = 64;

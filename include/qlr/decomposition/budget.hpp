@@ -365,8 +365,8 @@ Decomposition<Layer> decompose_to_bits(const Matrix& w, std::vector<Hessian> fol
   return {std::move(layer), std::move(report)};
 }
 
-/// The relative proxy losses that decompose_to_bits is expected to reach at several bits a weight, none of them spent on
-/// L R: how much a weight minds having fewer. Of options.types the first is taken.
+/// The relative proxy losses that decompose_to_bits is expected to reach at several bits a weight, none of them for
+/// L R: how much a matrix minds having fewer. Of options.types the first is taken.
 ///
 /// W (m,n), folds as for decompose_to_bits; the shrinkage is chosen once, for options.bits. Losses are under the shrunk
 /// Hessian. Too few bits for any rates lose 1. @throws as decompose_to_bits does
