@@ -4,11 +4,13 @@
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <limits>
 #include <new>
 #include <string>
 #include <system_error>
+#include <utility>
 
 #include "commands.hpp"
 #include "layer_choice.hpp"
@@ -176,6 +178,17 @@ CLI::Option* add_matrices(CLI::App* command, cli::CompressSettings& settings) {
   return matrices;
 }
 
+/// What Open MPI's mpirun or Slurm's srun says that this process is, as --shard would; empty for one process.
+std::string shard_of_launcher() {
+  for (const auto& [rank, size] :
+       {std::pair("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"), std::pair("SLURM_PROCID", "SLURM_NTASKS")}) {
+    const char* const number = std::getenv(rank);
+    const char* const count = std::getenv(size);
+    if (number != nullptr && count != nullptr && std::string(count) != "1") return std::string(number) + "/" + count;
+  }
+  return "";
+}
+
 CLI::App* add_compress(CLI::App& app, cli::CompressSettings& settings, std::string& shard) {
   constexpr qlr::Index most_tokens = 1 << 30;
   CLI::App* command = app.add_subcommand(
@@ -214,7 +227,8 @@ CLI::App* add_compress(CLI::App& app, cli::CompressSettings& settings, std::stri
       ->type_name("FOLDER");
   command
       ->add_option("--shard", shard,
-                   "I/N: be the I-th of N processes, counted from 0, that share the folder; the first writes the model")
+                   "I/N: be the I-th of N processes, counted from 0, that share the folder; the first writes the model "
+                   "[as mpirun or srun has started it]")
       ->type_name("I/N");
   command->add_option("--seed", settings.seed, "of everything random")
       ->transform(integer<std::uint64_t>(0, std::numeric_limits<std::uint64_t>::max()));
@@ -224,6 +238,7 @@ CLI::App* add_compress(CLI::App& app, cli::CompressSettings& settings, std::stri
   command->callback([=, &settings, &shard] {
     if (!*text && !*self && !*matrices)
       throw CLI::ValidationError("--calibration", "expected it or --self-calibrate, got neither");
+    if (shard.empty()) shard = shard_of_launcher();
     if (shard.empty()) return;
     const std::size_t slash = shard.find('/');
     if (slash == std::string::npos || !parse(shard.substr(0, slash), settings.shard) ||

@@ -41,6 +41,8 @@ tell eval --model model.bin --text text.txt --json
 holds "$(number nats_per_token) > 1"
 ! grep -q kl_divergence stdout || fail "expected no divergence of the original alone"
 holds "$one_nats - $(number nats_per_token) < 0.5 && $one_nats - $(number nats_per_token) > -0.5"
+tell eval --model model.bin --compressed out/one.safetensors --self-text 300 --json
+holds "$(number tokens) > 200 && $(number kl_divergence) > 0"
 tell eval --model model.bin --compressed out/one.safetensors --text text.txt
 expect "original"
 expect "compressed"
@@ -62,6 +64,12 @@ done
 tell $compress --output out/shards.safetensors --parts out/parts --shard 0/3
 wait
 same "three processes" out/shards.safetensors
+
+# as Open MPI starts them
+OMPI_COMM_WORLD_SIZE=2 OMPI_COMM_WORLD_RANK=1 "$qlr" $compress --output out/ranks.safetensors 2>stderr.1 </dev/null &
+OMPI_COMM_WORLD_SIZE=2 OMPI_COMM_WORLD_RANK=0 tell $compress --output out/ranks.safetensors
+wait
+same "two ranks" out/ranks.safetensors
 
 # killed again and again, each time a little later, until it is done
 for delay in 0.1 0.2 0.3 0.4 0.5 0.6 0.7 0.8 0.9 1; do
