@@ -255,8 +255,27 @@ class CodeLanes {
       return {word_address<Plane>(std::size_t(tile / tiles_in_word), 0),
               {0, 0, 0, 0, 4},
               Codes::bit(Plane, 4, int(tile % tiles_in_word))};
-    const Piece piece = Codes::piece(Plane, Codes::piece_of(Plane, tile, tiles_), tiles_);
+    const Piece piece = last_piece<Plane>(tile - tiles_in_words_);
     return {nullptr, piece, Codes::bit(Plane, piece.bytes, int(tile - piece.first_tile))};
+  }
+
+  /// Codes::piece of a tile of the last step, which has no whole one; quicker, the plane being known.
+  template <int Plane>
+  Piece last_piece(Index tile_in_step) const noexcept {
+    constexpr Index in_word = 32 / Codes::width(Plane), in_half_word = in_word / 2;
+    const Index tiles_here = tiles_ - tiles_in_words_, steps = tiles_in_words_ / Codes::step_tiles * step_bytes;
+    Index step = 0, before = 0, bytes = 0;
+    unroll<Codes::planes>([&](auto plane) QLR_UNROLLED {
+      const Index of_plane = ceil_divide(tiles_here * Codes::width(plane), 8);
+      if (plane < Plane) before += of_plane;
+      if (plane == Plane) bytes = of_plane;
+      step += of_plane;
+    });
+    const Index word = std::min(tile_in_step / in_word, bytes / 4), behind_words = tile_in_step - word * in_word;
+    const Index left = bytes - 4 * word, behind = steps + before + 4 * word, first = tiles_in_words_ + word * in_word;
+    if (left >= 4) return {steps, step, behind, first, 4};
+    if (left >= 2 && behind_words < in_half_word) return {steps, step, behind, first, 2};
+    return left < 2 ? Piece{steps, step, behind, first, 1} : Piece{steps, step, behind + 2, first + in_half_word, 1};
   }
 
   /// The words of a register's rows, shifted to the tile's part.
