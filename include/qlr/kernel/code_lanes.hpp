@@ -21,6 +21,9 @@ class CodeLanes {
   /// Whether the parts of a code fit into a byte, so that four neighbouring tiles are decoded from one register.
   static constexpr bool has_quads = Codes::code_bits <= 8;
 
+  /// Whether the words of a block's rows follow one another.
+  static constexpr bool has_rows_in_order = Codes::planes == 1;
+
   /// Fewer rows than a block's leave out lines, and hardware does not foresee which.
   template <int Vectors>
   static constexpr bool skips_lines = Vectors * lanes<Isa> < block_rows;
@@ -100,8 +103,8 @@ class CodeLanes {
    public:
     /// The Number-th of the words that the tiles' parts in a plane are in, from the first tile's part on.
     template <int Plane, int Number>
-    [[gnu::always_inline]] Words<Isa> word(int vector) const noexcept {
-      const Words<Isa> word = load_words<Isa>(address<Plane>(Number, vector));
+    [[gnu::always_inline]] Words<Isa> word(int vector, int above = 0) const noexcept {
+      const Words<Isa> word = load_words<Isa>(address<Plane>(Number, vector) - 4 * above);
       if constexpr (is_part<Plane>)
         return shift_right<Isa>(word, shifts_[Plane]);
       else
@@ -119,10 +122,11 @@ class CodeLanes {
       return codes;
     }
 
-    /// Likewise, with anything in the bits of a byte that its code has not.
+    /// Likewise, with anything in the bits of a byte that its code has not, and of rows `above` rows further up.
+    /// @pre above = 0, or has_rows_in_order and the block of rows has those
     template <int Number>
-    [[gnu::always_inline]] Words<Isa> low_bits(int vector) const noexcept {
-      Words<Isa> codes = part<0, Number, 0>(vector);
+    [[gnu::always_inline]] Words<Isa> low_bits(int vector, int above = 0) const noexcept {
+      Words<Isa> codes = part<0, Number, 0>(vector, above);
       unroll<Codes::planes - 1>([&](auto number) QLR_UNROLLED {
         constexpr int plane = decltype(number)::value + 1;
         constexpr std::uint32_t before = ((1u << Codes::shift(plane)) - 1) * 0x01010101u;
@@ -160,9 +164,9 @@ class CodeLanes {
 
     /// Four tiles' parts in a plane, among other bits.
     template <int Plane, int Number, int Up>
-    [[gnu::always_inline]] Words<Isa> part(int vector) const noexcept {
+    [[gnu::always_inline]] Words<Isa> part(int vector, int above = 0) const noexcept {
       constexpr int shift = quad_bit(Plane, Number) - Codes::shift(Plane) - Up;
-      return shifted<shift, Isa>(word<Plane, quad_word(Plane, Number)>(vector));
+      return shifted<shift, Isa>(word<Plane, quad_word(Plane, Number)>(vector, above));
     }
 
     Index height() const noexcept { return is_whole ? block_rows : height_; }

@@ -88,7 +88,8 @@ class TrellisWindows {
       if constexpr (Bits < 8) {
         unroll<registers>([&](auto number) QLR_UNROLLED {
           constexpr int vector = registers - 1 - decltype(number)::value;
-          const Words<Isa> above = row_above<Bits / Grid::code_bits, vector>(low_bytes_);
+          const Words<Isa> above =
+              Bits == Grid::code_bits ? codes_above_[vector] : row_above<Bits / Grid::code_bits, vector>(low_bytes_);
           low_bytes_[vector] = select_bits<Isa>(low_bits<Bits>(), low_bytes_[vector], shift_left<Bits, Isa>(above));
         });
         fill_low_bytes<2 * Bits>();
@@ -99,9 +100,10 @@ class TrellisWindows {
     template <int Vector>
     [[gnu::always_inline]] Words<Isa> high_bytes() const noexcept {
       constexpr bool is_in_code = bits_left + Grid::code_bits >= 8;
-      const Words<Isa> above = row_above<rows_of_byte, Vector>(is_in_code ? codes_ : low_bytes_);
+      const Words<Isa> above =
+          rows_of_byte == 1 ? codes_above_[Vector] : row_above<rows_of_byte, Vector>(is_in_code ? codes_ : low_bytes_);
       if constexpr (bits_left == 0) return above;
-      const Words<Isa> left = row_above<rows_of_byte - 1, Vector>(codes_);
+      const Words<Isa> left = rows_of_byte == 2 ? codes_above_[Vector] : row_above<rows_of_byte - 1, Vector>(codes_);
       return select_bits<Isa>(low_bits<bits_left>(), shift_right<Grid::code_bits - bits_left, Isa>(left),
                               shift_left<bits_left, Isa>(above));
     }
@@ -126,7 +128,7 @@ class TrellisWindows {
     }
 
     // a code's byte has anything above its bits
-    Words<Isa> codes_[std::size_t(registers)], low_bytes_[std::size_t(registers)];
+    Words<Isa> codes_[std::size_t(registers)], codes_above_[std::size_t(registers)], low_bytes_[std::size_t(registers)];
   };
 
   /// Of Tiles tiles, 1 or 4. @pre 4: tile is a multiple of 4, tile + 4 <= tiles_in_words()
@@ -138,6 +140,9 @@ class TrellisWindows {
     else
       quad.set_above(load_above<Tiles>(tile));
     load<Tiles, Vectors>(codes_, tile, quad.codes_ + registers_above);
+    unroll<registers_above + Vectors>([&](auto v) QLR_UNROLLED {
+      quad.codes_above_[v] = Quad<Vectors>::template row_above<1, decltype(v)::value>(quad.codes_);
+    });
     quad.fill_low_bytes();
     return quad;
   }
@@ -156,6 +161,13 @@ class TrellisWindows {
       unroll<registers_above>([&](auto v) QLR_UNROLLED { quad.codes_[v] = above_.template low_bits<Number>(v); });
       unroll<Vectors>([&](auto v)
                           QLR_UNROLLED { quad.codes_[registers_above + v] = codes_.template low_bits<Number>(v); });
+      unroll<registers_above + Vectors>([&](auto vector) QLR_UNROLLED {
+        constexpr int number = decltype(vector)::value, v = number - registers_above;
+        if constexpr (v > 0 && Lanes::has_rows_in_order)
+          quad.codes_above_[number] = codes_.template low_bits<Number>(v, 1);
+        else
+          quad.codes_above_[number] = Quad<Vectors>::template row_above<1, number>(quad.codes_);
+      });
       quad.fill_low_bytes();
       return quad;
     }
