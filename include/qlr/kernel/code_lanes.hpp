@@ -21,9 +21,15 @@ class CodeLanes {
   /// Whether the parts of a code fit into a byte, so that four neighbouring tiles are decoded from one register.
   static constexpr bool has_quads = Codes::code_bits <= 8;
 
+  /// Whether the words of a block's rows follow one another.
+  static constexpr bool has_rows_in_order = Codes::planes == 1;
+
   /// Fewer rows than a block's leave out lines, and hardware does not foresee which.
   template <int Vectors>
   static constexpr bool skips_lines = Vectors * lanes<Isa> < block_rows;
+
+  /// How many bytes ahead where they are not: codes that take more work a line want to be asked for earlier.
+  static constexpr Index blocks_ahead = 768, quads_ahead = 8192;
 
   /// From row `row` on. @pre row is a multiple of the lanes, and of 16 unless the registers asked for end at or before
   /// the next multiple of 16
@@ -91,48 +97,104 @@ class CodeLanes {
     return codes;
   }
 
-  /// The words of 32 neighbouring tiles, whole steps of every code of at most 8 bits, for `Vectors` registers of rows.
-  template <int Vectors>
+  /// The words of neighbouring tiles, 32 or as many as divide that, for `Vectors` registers of rows.
+  template <int Vectors, int Tiles>
   class Block {
    public:
-    /// The Number-th of the words that the tiles' parts in a plane are in.
+    /// The Number-th of the words that the tiles' parts in a plane are in, from the first tile's part on.
     template <int Plane, int Number>
-    Words<Isa> word(int vector) const noexcept {
-      constexpr Index in_step = Codes::step_pieces(Plane), before = words_before(Plane) + Number % in_step;
-      const Index height = is_whole ? block_rows : height_, strip_bytes = is_whole ? 4 * load_rows : strip_bytes_;
-      return load_words<Isa>(words_ + Number / in_step * (step_bytes * height) + before * strip_bytes +
-                             bytes_below(vector));
+    [[gnu::always_inline]] Words<Isa> word(int vector, int above = 0) const noexcept {
+      const Words<Isa> word = load_words<Isa>(address<Plane>(Number, vector) - 4 * above);
+      if constexpr (is_part<Plane>)
+        return shift_right<Isa>(word, shifts_[Plane]);
+      else
+        return word;
+    }
+
+    /// The codes of the Number-th four tiles in the four bytes of each lane, times 2^Up.
+    template <int Number, int Up = 0>
+    [[gnu::always_inline]] Words<Isa> codes(int vector) const noexcept {
+      Words<Isa> codes = part<0, Number, Up>(vector) & Words<Isa>(part_mask<0, Up>);
+      unroll<Codes::planes - 1>([&](auto number) QLR_UNROLLED {
+        constexpr int plane = decltype(number)::value + 1;
+        codes |= part<plane, Number, Up>(vector) & Words<Isa>(part_mask<plane, Up>);
+      });
+      return codes;
+    }
+
+    /// Likewise, with anything in the bits of a byte that its code has not, and of rows `above` rows further up.
+    /// @pre above = 0, or has_rows_in_order and the block of rows has those
+    template <int Number>
+    [[gnu::always_inline]] Words<Isa> low_bits(int vector, int above = 0) const noexcept {
+      Words<Isa> codes = part<0, Number, 0>(vector, above);
+      unroll<Codes::planes - 1>([&](auto number) QLR_UNROLLED {
+        constexpr int plane = decltype(number)::value + 1;
+        constexpr std::uint32_t before = ((1u << Codes::shift(plane)) - 1) * 0x01010101u;
+        codes = select_bits<Isa>(Words<Isa>(before), codes, part<plane, Number, 0>(vector));
+      });
+      return codes;
     }
 
    private:
     friend CodeLanes;
     /// All rows of a block of 64, whose strides are known.
     static constexpr bool is_whole = !skips_lines<Vectors>;
+    /// The bits of four tiles' parts in a plane.
+    template <int Plane, int Up>
+    static constexpr std::uint32_t part_mask = (Codes::mask(Plane) << (Codes::shift(Plane) + Up)) * 0x01010101u;
+    /// Whether the tiles' parts are less than a word.
+    template <int Plane>
+    static constexpr bool is_part = Tiles * Codes::width(Plane) < 32;
 
-    Block(const std::uint8_t* words, Index height, Index strip_bytes) noexcept
-        : words_(words), height_(height), strip_bytes_(strip_bytes) {}
+    Block(const CodeLanes& lanes_of_codes, Index tile, Index ahead) noexcept
+        : height_(lanes_of_codes.height_), strip_bytes_(lanes_of_codes.strip_bytes_) {
+      const std::uint8_t* step = lanes_of_codes.plane_[0] + tile / Codes::step_tiles * (step_bytes * height());
+      unroll<Codes::planes>([&](auto plane) QLR_UNROLLED {
+        constexpr int width = Codes::width(plane);
+        const Index in_step = Tiles < Codes::step_tiles ? tile % Codes::step_tiles * width / 32 : 0;
+        words_[plane] = step + (words_before(plane) + in_step) * strip_bytes();
+        shifts_[plane] = is_part<plane> ? int(tile % (32 / width) / 4 * width) : 0;
+        if ((skips_lines<Vectors> || lanes_of_codes.asks_ahead_) && shifts_[plane] == 0)
+          for (int number = 0; number < std::max(1, Tiles * width / 32); ++number)
+            for (int vector = 0; vector < Vectors; vector += lines_apart)
+              prefetch(address<plane>(number, vector),
+                       skips_lines<Vectors> ? prefetched_steps * step_bytes * height() : ahead);
+      });
+    }
 
-    const std::uint8_t* words_;
+    /// Four tiles' parts in a plane, among other bits.
+    template <int Plane, int Number, int Up>
+    [[gnu::always_inline]] Words<Isa> part(int vector, int above = 0) const noexcept {
+      constexpr int shift = quad_bit(Plane, Number) - Codes::shift(Plane) - Up;
+      return shifted<shift, Isa>(word<Plane, quad_word(Plane, Number)>(vector, above));
+    }
+
+    Index height() const noexcept { return is_whole ? block_rows : height_; }
+    Index strip_bytes() const noexcept { return is_whole ? 4 * load_rows : strip_bytes_; }
+
+    template <int Plane>
+    const std::uint8_t* address(int number, int vector) const noexcept {
+      constexpr int in_step = int(Codes::step_pieces(Plane));
+      return words_[Plane] + number / in_step * (step_bytes * height()) + number % in_step * strip_bytes() +
+             bytes_below(vector);
+    }
+
+    std::array<const std::uint8_t*, std::size_t(Codes::planes)> words_;  // of the first row and tile
+    std::array<int, std::size_t(Codes::planes)> shifts_;
     Index height_, strip_bytes_;
   };
 
-  /// The tiles from `tile` on. @pre has_quads, tile is a multiple of 32, tile + 32 <= tiles_in_words() or
-  /// can_read_block(tile)
-  template <int Vectors>
-  Block<Vectors> block(Index tile) const noexcept {
-    constexpr Index steps = 32 / Codes::step_tiles;
-    const std::uint8_t* words = plane_[0] + tile / Codes::step_tiles * (step_bytes * height_);
-    if constexpr (!skips_lines<Vectors>) {
-      if (asks_ahead_)
-        for (Index line = 0; line < steps * step_bytes * block_rows; line += 64) prefetch(words, blocks_ahead + line);
-    } else {
-      for (Index step = 0; step < steps; ++step)
-        for (int vector = 0; vector < Vectors; vector += lines_apart)
-          for (Index word = 0; word < step_bytes / 4; ++word)
-            prefetch(words,
-                     (prefetched_steps + step) * step_bytes * height_ + bytes_below(vector) + word * strip_bytes_);
-    }
-    return {words, height_, strip_bytes_};
+  /// In which word of a plane four neighbouring tiles lie, and from which bit on.
+  static constexpr int quad_word(int plane, int number) noexcept { return number / (8 / Codes::width(plane)); }
+  static constexpr int quad_bit(int plane, int number) noexcept {
+    return number % (8 / Codes::width(plane)) * Codes::width(plane);
+  }
+
+  /// The tiles from `tile` on; words are asked for `ahead` bytes before, where they are.
+  /// @pre has_quads, tile is a multiple of Tiles, tile + Tiles <= tiles_in_words() or can_read_block(tile)
+  template <int Vectors, int Tiles = 32>
+  Block<Vectors, Tiles> block(Index tile, Index ahead = blocks_ahead) const noexcept {
+    return {*this, tile, ahead};
   }
 
   /// The number-th word of a plane. @pre it is a 32-bit piece of a whole step
@@ -158,8 +220,6 @@ class CodeLanes {
  private:
   /// How many steps ahead codes are asked for where lines are left out.
   static constexpr Index prefetched_steps = 6;
-  /// How many bytes ahead where they are not: codes that take more work a line want to be asked for earlier.
-  static constexpr Index blocks_ahead = 768, quads_ahead = 4096;
   /// Registers of rows whose words are one cache line.
   static constexpr int lines_apart = int(load_rows) / lanes<Isa>;
 
@@ -199,8 +259,27 @@ class CodeLanes {
       return {word_address<Plane>(std::size_t(tile / tiles_in_word), 0),
               {0, 0, 0, 0, 4},
               Codes::bit(Plane, 4, int(tile % tiles_in_word))};
-    const Piece piece = Codes::piece(Plane, Codes::piece_of(Plane, tile, tiles_), tiles_);
+    const Piece piece = last_piece<Plane>(tile - tiles_in_words_);
     return {nullptr, piece, Codes::bit(Plane, piece.bytes, int(tile - piece.first_tile))};
+  }
+
+  /// Codes::piece of a tile of the last step, which has no whole one; quicker, the plane being known.
+  template <int Plane>
+  Piece last_piece(Index tile_in_step) const noexcept {
+    constexpr Index in_word = 32 / Codes::width(Plane), in_half_word = in_word / 2;
+    const Index tiles_here = tiles_ - tiles_in_words_, steps = tiles_in_words_ / Codes::step_tiles * step_bytes;
+    Index step = 0, before = 0, bytes = 0;
+    unroll<Codes::planes>([&](auto plane) QLR_UNROLLED {
+      const Index of_plane = ceil_divide(tiles_here * Codes::width(plane), 8);
+      if (plane < Plane) before += of_plane;
+      if (plane == Plane) bytes = of_plane;
+      step += of_plane;
+    });
+    const Index word = std::min(tile_in_step / in_word, bytes / 4), behind_words = tile_in_step - word * in_word;
+    const Index left = bytes - 4 * word, behind = steps + before + 4 * word, first = tiles_in_words_ + word * in_word;
+    if (left >= 4) return {steps, step, behind, first, 4};
+    if (left >= 2 && behind_words < in_half_word) return {steps, step, behind, first, 2};
+    return left < 2 ? Piece{steps, step, behind, first, 1} : Piece{steps, step, behind + 2, first + in_half_word, 1};
   }
 
   /// The words of a register's rows, shifted to the tile's part.

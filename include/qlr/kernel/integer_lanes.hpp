@@ -69,14 +69,6 @@ struct DotSums {
 
 namespace detail {
 
-/// Where the codes of four neighbouring tiles lie among the words of 32 tiles.
-template <class Codes>
-struct QuadPlace {
-  static constexpr int per_word(int plane) noexcept { return 8 / Codes::width(plane); }
-  static constexpr int word(int plane, int quad) noexcept { return quad / per_word(plane); }
-  static constexpr int bit(int plane, int quad) noexcept { return quad % per_word(plane) * Codes::width(plane); }
-};
-
 /// The operands of scalar grids: four neighbouring tiles in the four bytes of each lane.
 template <class Isa, class Grid>
 class Operands {
@@ -86,34 +78,22 @@ class Operands {
 
   /// Operands times 2^(4 * stage(quad)) need no shift where their bits lie so high in the words.
   static constexpr bool has_stages = Isa::has_vnni && !Integers::is_table && Grid::code_bits <= 4;
-  static constexpr int stage(int quad) noexcept { return has_stages ? QuadPlace<Codes>::bit(0, quad) / 4 : 0; }
+  static constexpr int stage(int quad) noexcept { return has_stages ? Places::quad_bit(0, quad) / 4 : 0; }
 
   Operands() noexcept : low_(levels(0)), high_(levels(1)) {}
 
   /// Of the tiles from 4 * Quad on, times 2^(4 * Stage).
   template <int Quad, int Stage, class Block>
   [[gnu::always_inline]] Words<Isa> quad(const Block& block, int vector) const noexcept {
-    using Place = QuadPlace<Codes>;
     if constexpr (Integers::is_table && Codes::planes == 1) {
       // two codes of two bits are an index as well
-      constexpr int bit = Place::bit(0, Quad);
-      const Words<Isa> index = shift_right<bit / 4 * 4, Isa>(block.template word<0, Place::word(0, Quad)>(vector));
+      constexpr int bit = Places::quad_bit(0, Quad);
+      const Words<Isa> index =
+          shift_right<bit / 4 * 4, Isa>(block.template word<0, Places::quad_word(0, Quad)>(vector));
       if constexpr (Grid::code_bits == 1) return low_(shift_right<bit % 4, Isa>(index));
       return bit % 4 == 0 ? low_(index) : high_(index);
     } else {
-      Words<Isa> codes(0u);
-      unroll<Codes::planes>([&](auto number) QLR_UNROLLED {
-        constexpr int plane = decltype(number)::value, up = Codes::shift(plane) + 4 * Stage;
-        constexpr int bit = Place::bit(plane, Quad), number_of_word = Place::word(plane, Quad);
-        constexpr std::uint32_t mask = (Codes::mask(plane) << up) * 0x01010101u;
-        const Words<Isa> part =
-            shifted<bit - up, Isa>(block.template word<plane, number_of_word>(vector)) & Words<Isa>(mask);
-        if constexpr (plane == 0)
-          codes = part;
-        else
-          codes |= part;
-      });
-      return of_codes(codes);
+      return of_codes(block.template codes<Quad, 4 * Stage>(vector));
     }
   }
 
@@ -126,6 +106,8 @@ class Operands {
   }
 
  private:
+  using Places = CodeLanes<Isa, Codes>;
+
   /// The table for an index that has a code in its low bits, or above them if it has two.
   static std::array<std::uint8_t, 16> levels([[maybe_unused]] int place) noexcept {
     std::array<std::uint8_t, 16> table{};

@@ -4,7 +4,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <type_traits>
 
 #include "qlr/core/arch.hpp"
@@ -29,18 +28,6 @@ constexpr std::array<std::uint8_t, 16> trellis_operands() noexcept {
   for (std::size_t k = 0; k < table.size(); ++k)
     table[k] = std::uint8_t(TrellisWindow::quantiles[k] + largest_trellis_level);
   return table;
-}
-
-/// x for the four levels of a tile of Weights columns: each entry as often as its value has levels.
-template <int Weights>
-std::uint32_t spread_over_levels(const std::int8_t* x) noexcept {
-  std::uint32_t word = 0;
-  if constexpr (Weights == 4) {
-    std::memcpy(&word, x, sizeof word);
-    return word;
-  }
-  for (int level = 0; level < 4; ++level) word |= std::uint32_t(std::uint8_t(x[level * Weights / 4])) << 8 * level;
-  return word;
 }
 
 }  // namespace detail
@@ -69,9 +56,16 @@ class IntegerLanes<Isa, Term, std::enable_if_t<is_trellis<typename Term::Grid>>>
   template <int Batch, int Vectors>
   [[gnu::always_inline]] IntegerPanel<Isa, Batch, Vectors> sum_whole_block(const BlockRows<Batch>& x,
                                                                            Index j0) const noexcept {
+    if (!windows_.has_above_in_words()) return sum_block<Batch, Vectors>(x, j0, j0 + input_block);
     Sums<Batch, Vectors> sums;
-    unroll<operands_each / 4>(
-        [&](auto quad) QLR_UNROLLED { add_tiles<4, Batch, Vectors>(x, j0 / weights + 4 * quad, 4 * quad, sums); });
+    const auto block = windows_.template block<Vectors, operands_each>(j0 / weights);
+    unroll<operands_each / 4 / quads_at_once>([&](auto group) QLR_UNROLLED {
+      constexpr int number = quads_at_once * decltype(group)::value;
+      const auto first = block.template quad<number>();
+      const auto second = block.template quad<number + quads_at_once - 1>();
+      add_tiles<4, Batch, Vectors>(x, first, 4 * number, sums);
+      if constexpr (quads_at_once == 2) add_tiles<4, Batch, Vectors>(x, second, 4 * number + 4, sums);
+    });
     return sums.totals();
   }
 
@@ -79,10 +73,18 @@ class IntegerLanes<Isa, Term, std::enable_if_t<is_trellis<typename Term::Grid>>>
 
   template <int Vectors>
   [[gnu::always_inline]] void decode_whole_block(Index j0, Words<Isa>* out) const noexcept {
-    for (Index number = 0; number < operands_each; number += 4)
-      for_each_operand<4, Vectors>(j0 / weights + number, [&](auto t, auto v, const Words<Isa>& operand) QLR_UNROLLED {
-        out[(number + t) * Vectors + v] = operand;
-      });
+    const auto store = [&](Index number, const auto& quad) QLR_UNROLLED {
+      for_each_operand<4, Vectors>(quad, [&](auto t, auto v, const Words<Isa>& operand)
+                                             QLR_UNROLLED { out[(number + t) * Vectors + v] = operand; });
+    };
+    const Index tile = j0 / weights;
+    if (!windows_.has_above_in_words()) {
+      for (Index k = 0; k < operands_each; k += 4) store(k, windows_.template quad<4, Vectors>(tile + k));
+      return;
+    }
+    const auto block = windows_.template block<Vectors, operands_each>(tile);
+    unroll<operands_each / 4>([&](auto number)
+                                  QLR_UNROLLED { store(4 * number, block.template quad<decltype(number)::value>()); });
   }
 
   /// Each entry as often as its value has levels.
@@ -90,7 +92,11 @@ class IntegerLanes<Isa, Term, std::enable_if_t<is_trellis<typename Term::Grid>>>
    public:
     explicit BlockOfX(const std::int8_t* x) noexcept : values_(x) {}
     [[gnu::always_inline]] Words<Isa> operand(Index number) const noexcept {
-      return Words<Isa>(detail::spread_over_levels<int(weights)>(values_ + number * weights));
+      if constexpr (weights == 4) return broadcast_word<Isa>(values_ + 4 * number);
+      const Index in_word = number % (4 / weights);
+      const Words<Isa> entries(weights == 2 ? 0x01010000u + 0x02020202u * std::uint32_t(in_word)
+                                            : 0x01010101u * std::uint32_t(in_word));
+      return look_up_bytes<Isa>(broadcast_word<Isa>(values_ + number * weights / 4 * 4), entries);
     }
 
    private:
@@ -104,8 +110,8 @@ class IntegerLanes<Isa, Term, std::enable_if_t<is_trellis<typename Term::Grid>>>
     const Index first = j0 / weights, last = ceil_divide(j1, weights);
     for (Index tile = first; tile < last;) {
       const bool is_quad = tile % 4 == 0 && tile + 4 <= std::min(last, windows_.tiles_in_words());
-      is_quad ? add_tiles<4, Batch, Vectors>(x, tile, tile - first, sums)
-              : add_tiles<1, Batch, Vectors>(x, tile, tile - first, sums);
+      is_quad ? add_tiles<4, Batch, Vectors>(x, windows_.template quad<4, Vectors>(tile), tile - first, sums)
+              : add_tiles<1, Batch, Vectors>(x, windows_.template quad<1, Vectors>(tile), tile - first, sums);
       tile += is_quad ? 4 : 1;
     }
     return sums.totals();
@@ -115,30 +121,31 @@ class IntegerLanes<Isa, Term, std::enable_if_t<is_trellis<typename Term::Grid>>>
   using Grid = typename Term::Grid;
   static constexpr Index weights = Grid::tile_cols;
 
+  /// Where registers are long and many, the chains of two quads overlap.
+  static constexpr int quads_at_once = lanes<Isa> == 16 ? 2 : 1;
+
   template <int Batch, int Vectors>
   using Sums = DotSums<Isa, IntegerGrid<Grid>::largest, operands_each, Batch, Vectors>;
 
   /// @param number the first of the tiles in its block
-  template <int Tiles, int Batch, int Vectors>
-  [[gnu::always_inline]] void add_tiles(const BlockRows<Batch>& x, Index tile, Index number,
+  template <int Tiles, int Batch, int Vectors, class Quad>
+  [[gnu::always_inline]] void add_tiles(const BlockRows<Batch>& x, const Quad& quad, Index number,
                                         Sums<Batch, Vectors>& sums) const noexcept {
     Words<Isa> of_x[std::size_t(Tiles)][std::size_t(Batch)];
     unroll<Tiles>([&](auto t) QLR_UNROLLED {
       unroll<Batch>([&](auto k) QLR_UNROLLED { of_x[t][k] = BlockOfX(x[k]).operand(number + t); });
     });
-    for_each_operand<Tiles, Vectors>(tile, [&](auto t, auto v, const Words<Isa>& operand) QLR_UNROLLED {
+    for_each_operand<Tiles, Vectors>(quad, [&](auto t, auto v, const Words<Isa>& operand) QLR_UNROLLED {
       unroll<Batch>([&](auto k) QLR_UNROLLED { sums.of[k][v].add(operand, of_x[t][k]); });
     });
   }
 
-  /// Calls body(t, v, operand) for the Tiles tiles from `tile` on and each register of rows.
-  template <int Tiles, int Vectors, class Body>
-  [[gnu::always_inline]] void for_each_operand(Index tile, Body&& body) const noexcept {
-    const auto quad = windows_.template quad<Tiles, Vectors>(tile);
+  /// Calls body(t, v, operand) for Tiles tiles and each register of rows.
+  template <int Tiles, int Vectors, class Quad, class Body>
+  [[gnu::always_inline]] void for_each_operand(const Quad& quad, Body&& body) const noexcept {
     unroll<Vectors>([&](auto v) QLR_UNROLLED {
       const auto windows = quad.template windows<decltype(v)::value>();
-      unroll<Tiles>([&](auto t)
-                        QLR_UNROLLED { body(t, v, lookup_.masked(windows.template numbers<decltype(t)::value>())); });
+      unroll<Tiles>([&](auto t) QLR_UNROLLED { body(t, v, lookup_(windows.template numbers<decltype(t)::value>())); });
     });
   }
 

@@ -60,7 +60,9 @@ class DecodeLanes<Isa, Term, std::enable_if_t<is_trellis<typename Term::Grid>>> 
       unroll<Tiles>([&](auto number) QLR_UNROLLED {
         const Index first = (tile + number) * weights;
         const Index columns = std::min(weights, j1 - first);
-        add_values<Batch, Vectors>(windows.template numbers<decltype(number)::value>(), v, x, first, columns, panel);
+        const auto numbers =
+            windows.template numbers<decltype(number)::value>() & Words<Isa>(TrellisWindow::number_mask);
+        add_values<Batch, Vectors>(numbers, v, x, first, columns, panel);
       });
     });
   }

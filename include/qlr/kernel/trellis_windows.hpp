@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 
@@ -27,9 +28,12 @@ class TrellisWindows {
   using Grid = typename Term::Grid;
   using Codes = typename Term::Codes;
   static constexpr int registers_above = int(load_rows) / lanes<Isa>;
-  /// Codes of 1, 2 and 4 bits are put together to bytes first.
-  static constexpr int chain_bits = 8 % Grid::code_bits == 0 ? 8 : Grid::code_bits;
+  using RowsAbove = std::array<Words<Isa>, std::size_t(registers_above)>;
   static_assert(Grid::lookback < load_rows);
+
+  /// Rows whose codes fill a window's low byte, and how many bits of the uppermost one are left for the high byte.
+  static constexpr int rows_of_byte = int(ceil_divide(8, Grid::code_bits));
+  static constexpr int bits_left = rows_of_byte * Grid::code_bits - 8;
 
  public:
   TrellisWindows(const Term& term, Index row) noexcept
@@ -47,12 +51,13 @@ class TrellisWindows {
   struct Windows {
     Words<Isa> even, odd;
 
-    /// The numbers of the Number-th tile's four levels, in the four bytes of each lane; their high nibbles are zero.
+    /// The numbers of the Number-th tile's four levels, in the low four bits of each lane's bytes; the others may be
+    /// anything.
     template <int Number>
     [[gnu::always_inline]] Words<Isa> numbers() const noexcept {
       const Words<Isa> product =
           multiply_half<Number / 2, TrellisWindow::multiplier, Isa>(Number % 2 == 0 ? even : odd);
-      return (product ^ rotate_right<TrellisWindow::rotation, Isa>(product)) & Words<Isa>(TrellisWindow::number_mask);
+      return product ^ rotate_right<TrellisWindow::rotation, Isa>(product);
     }
   };
 
@@ -63,72 +68,129 @@ class TrellisWindows {
     /// The windows of the Vector-th register.
     template <int Vector>
     [[gnu::always_inline]] Windows windows() const noexcept {
-      constexpr int vector = registers_above + Vector;
-      if constexpr (chain_bits == 8) {
-        const Words<Isa> above = row_above<8 / Grid::code_bits, vector>(rows_), low(0x00ff00ffu);
-        return {bits_of(low, rows_[vector], shift_left<8, Isa>(above)),
-                bits_of(low, shift_right<8, Isa>(rows_[vector]), above)};
-      }
-      Windows windows{Words<Isa>(0u), Words<Isa>(0u)};
-      unroll<int(ceil_divide(TrellisWindow::bits, chain_bits))>([&](auto k) QLR_UNROLLED {
-        constexpr int up = decltype(k)::value * chain_bits;
-        constexpr std::uint32_t mask = (1u << std::min(chain_bits, TrellisWindow::bits - up)) - 1;
-        const Words<Isa> part = row_above<up / Grid::code_bits, registers_above + Vector>(rows_);
-        const Words<Isa> fields((mask << up) * 0x00010001u);
-        windows.even |= shifted<-up, Isa>(part) & fields;
-        windows.odd |= shifted<8 - up, Isa>(part) & fields;
-      });
-      return windows;
+      const Words<Isa> low = low_bytes_[registers_above + Vector], high = high_bytes<registers_above + Vector>();
+      return {pair_bytes<0, Isa>(low, high), pair_bytes<1, Isa>(low, high)};
     }
 
    private:
     friend TrellisWindows;
+    static constexpr int registers = registers_above + Vectors;
 
-    /// The mask's bits of `a`, the others of `b`.
-    [[gnu::always_inline]] static Words<Isa> bits_of(const Words<Isa>& mask, const Words<Isa>& a,
-                                                     const Words<Isa>& b) noexcept {
-      return ((a ^ b) & mask) ^ b;
+    [[gnu::always_inline]] void set_above(const RowsAbove& rows) noexcept {
+      unroll<registers_above>([&](auto v) QLR_UNROLLED { codes_[v] = rows[v]; });
     }
 
-    Words<Isa> rows_[std::size_t(registers_above + Vectors)];
+    /// Puts codes, one in each byte, behind those of the rows above, until a byte is full.
+    template <int Bits = Grid::code_bits>
+    [[gnu::always_inline]] void fill_low_bytes() noexcept {
+      if constexpr (Bits == Grid::code_bits)
+        unroll<registers>([&](auto vector) QLR_UNROLLED { low_bytes_[vector] = codes_[vector]; });
+      if constexpr (Bits < 8) {
+        unroll<registers>([&](auto number) QLR_UNROLLED {
+          constexpr int vector = registers - 1 - decltype(number)::value;
+          const Words<Isa> above =
+              Bits == Grid::code_bits ? codes_above_[vector] : row_above<Bits / Grid::code_bits, vector>(low_bytes_);
+          low_bytes_[vector] = select_bits<Isa>(low_bits<Bits>(), low_bytes_[vector], shift_left<Bits, Isa>(above));
+        });
+        fill_low_bytes<2 * Bits>();
+      }
+    }
+
+    /// What is left of the code that reaches into the high byte, and the window that ends above it.
+    template <int Vector>
+    [[gnu::always_inline]] Words<Isa> high_bytes() const noexcept {
+      constexpr bool is_in_code = bits_left + Grid::code_bits >= 8;
+      const Words<Isa> above =
+          rows_of_byte == 1 ? codes_above_[Vector] : row_above<rows_of_byte, Vector>(is_in_code ? codes_ : low_bytes_);
+      if constexpr (bits_left == 0) return above;
+      const Words<Isa> left = rows_of_byte == 2 ? codes_above_[Vector] : row_above<rows_of_byte - 1, Vector>(codes_);
+      return select_bits<Isa>(low_bits<bits_left>(), shift_right<Grid::code_bits - bits_left, Isa>(left),
+                              shift_left<bits_left, Isa>(above));
+    }
+
+    /// A mask of so many bits of every byte.
+    template <int Bits>
+    [[gnu::always_inline]] static Words<Isa> low_bits() noexcept {
+      return Words<Isa>(((1u << Bits) - 1) * 0x01010101u);
+    }
+
+    /// Each lane's row Count rows further up; zero above the first register.
+    template <int Count, int Vector>
+    [[gnu::always_inline]] static Words<Isa> row_above(const Words<Isa>* rows) noexcept {
+      constexpr int second = Vector - Count / lanes<Isa>;
+      const Words<Isa> zero(0u);
+      if constexpr (second < 0)
+        return zero;
+      else if constexpr (Count % lanes<Isa> == 0)
+        return rows[second];
+      else
+        return lanes_before<Count % lanes<Isa>, Isa>(second > 0 ? rows[second - 1] : zero, rows[second]);
+    }
+
+    // a code's byte has anything above its bits
+    Words<Isa> codes_[std::size_t(registers)], codes_above_[std::size_t(registers)], low_bytes_[std::size_t(registers)];
   };
 
   /// Of Tiles tiles, 1 or 4. @pre 4: tile is a multiple of 4, tile + 4 <= tiles_in_words()
   template <int Tiles, int Vectors>
   [[gnu::always_inline]] Quad<Vectors> quad(Index tile) const noexcept {
     Quad<Vectors> quad;
-    load_above<Tiles>(tile, quad.rows_);
-    load<Tiles, Vectors>(codes_, tile, quad.rows_ + registers_above);
-    chain<Grid::code_bits, registers_above + Vectors>(quad.rows_);
+    if (has_above_in_words())
+      load<Tiles, registers_above>(above_, tile, quad.codes_);
+    else
+      quad.set_above(load_above<Tiles>(tile));
+    load<Tiles, Vectors>(codes_, tile, quad.codes_ + registers_above);
+    unroll<registers_above + Vectors>([&](auto v) QLR_UNROLLED {
+      quad.codes_above_[v] = Quad<Vectors>::template row_above<1, decltype(v)::value>(quad.codes_);
+    });
+    quad.fill_low_bytes();
     return quad;
   }
 
- private:
-  /// Puts codes, one in each byte, behind those of the rows above, until a byte is full.
-  template <int Bits, int Registers>
-  [[gnu::always_inline]] static void chain(Words<Isa>* rows) noexcept {
-    if constexpr (Bits < chain_bits) {
-      unroll<Registers>([&](auto number) QLR_UNROLLED {
-        constexpr int vector = Registers - 1 - decltype(number)::value;
-        rows[vector] |= shift_left<Bits, Isa>(row_above<Bits / Grid::code_bits, vector>(rows));
+  /// Whether the 16 rows above the first can be loaded like others.
+  bool has_above_in_words() const noexcept { return end_above_ % load_rows == 0; }
+
+  /// Tiles neighbours, 8, 16 or 32.
+  template <int Vectors, int Tiles>
+  class Block {
+   public:
+    /// The Number-th four of them.
+    template <int Number>
+    [[gnu::always_inline]] Quad<Vectors> quad() const noexcept {
+      Quad<Vectors> quad;
+      unroll<registers_above>([&](auto v) QLR_UNROLLED { quad.codes_[v] = above_.template low_bits<Number>(v); });
+      unroll<Vectors>([&](auto v)
+                          QLR_UNROLLED { quad.codes_[registers_above + v] = codes_.template low_bits<Number>(v); });
+      unroll<registers_above + Vectors>([&](auto vector) QLR_UNROLLED {
+        constexpr int number = decltype(vector)::value, v = number - registers_above;
+        if constexpr (v > 0 && Lanes::has_rows_in_order)
+          quad.codes_above_[number] = codes_.template low_bits<Number>(v, 1);
+        else
+          quad.codes_above_[number] = Quad<Vectors>::template row_above<1, number>(quad.codes_);
       });
-      chain<2 * Bits, Registers>(rows);
+      quad.fill_low_bytes();
+      return quad;
     }
+
+   private:
+    friend TrellisWindows;
+    using Lanes = CodeLanes<Isa, Codes>;
+
+    Block(const TrellisWindows& windows, Index tile) noexcept
+        : codes_(windows.codes_.template block<Vectors, Tiles>(tile, Lanes::quads_ahead)),
+          above_(windows.above_.template block<registers_above, Tiles>(tile)) {}
+
+    typename Lanes::template Block<Vectors, Tiles> codes_;
+    typename Lanes::template Block<registers_above, Tiles> above_;
+  };
+
+  /// The tiles from `tile` on. @pre has_above_in_words(), tile is a multiple of Tiles, tile + Tiles <= tiles_in_words()
+  template <int Vectors, int Tiles>
+  [[gnu::always_inline]] Block<Vectors, Tiles> block(Index tile) const noexcept {
+    return {*this, tile};
   }
 
-  /// Each lane's row Count rows further up; zero above the first register.
-  template <int Count, int Vector>
-  [[gnu::always_inline]] static Words<Isa> row_above(const Words<Isa>* rows) noexcept {
-    constexpr int second = Vector - Count / lanes<Isa>;
-    const Words<Isa> zero(0u);
-    if constexpr (second < 0)
-      return zero;
-    else if constexpr (Count % lanes<Isa> == 0)
-      return rows[second];
-    else
-      return lanes_before<Count % lanes<Isa>, Isa>(second > 0 ? rows[second - 1] : zero, rows[second]);
-  }
-
+ private:
   /// The codes of one tile, or of four in the bytes of each word.
   template <int Tiles, int Vectors>
   [[gnu::always_inline]] static void load(const CodeLanes<Isa, Codes>& codes, Index tile, Words<Isa>* rows) noexcept {
@@ -140,25 +202,19 @@ class TrellisWindows {
     }
   }
 
-  /// Likewise of the 16 rows above the first.
+  /// The codes of the 16 rows above the first, one by one as far as windows reach.
   template <int Tiles>
-  [[gnu::always_inline]] void load_above(Index tile, Words<Isa>* rows) const noexcept {
-    if (end_above_ % load_rows == 0) return load<Tiles, registers_above>(above_, tile, rows);
-    alignas(64) std::uint32_t above[std::size_t(load_rows)] = {};
-    for (Index k = 1; k <= Grid::lookback; ++k) above[load_rows - k] = codes_above<Tiles>(k, tile);
-    for (int vector = 0; vector < registers_above; ++vector)
-      rows[vector] = Words<Isa>::load_aligned(above + vector * lanes<Isa>);
-  }
-
-  /// One by one, k rows above the first row.
-  template <int Tiles>
-  [[gnu::noinline]] std::uint32_t codes_above(Index k, Index tile) const noexcept {
+  [[gnu::noinline]] RowsAbove load_above(Index tile) const noexcept {
     const Index first = row_ / cycle_rows(term_.rows()) * cycle_rows(term_.rows());
     const Index length = std::min(cycle_rows(term_.rows()), term_.rows() - first);
-    const Index row = first + ((row_ - first - k) % length + length) % length;
-    std::uint32_t codes = 0;
-    for (Index t = 0; t < Tiles; ++t) codes |= term_.code(row, tile + t) << 8 * t;
-    return codes;
+    alignas(64) std::uint32_t above[std::size_t(load_rows)] = {};
+    for (Index k = 1; k <= Grid::lookback; ++k) {
+      const Index row = first + ((row_ - first - k) % length + length) % length;
+      for (Index t = 0; t < Tiles; ++t) above[load_rows - k] |= term_.code(row, tile + t) << 8 * t;
+    }
+    RowsAbove rows;
+    for (std::size_t v = 0; v < rows.size(); ++v) rows[v] = Words<Isa>::load_aligned(above + v * lanes<Isa>);
+    return rows;
   }
 
   /// One behind the row above a row: the row itself, or the end of the cycle that it begins.

@@ -23,6 +23,39 @@ namespace qlr {
 inline namespace QLR_ARCH {
 namespace kernel {
 
+/// The byte of a table of 16 that each byte is the number of. @pre `table` has it in every 16 bytes, numbers are below 16
+template <class Isa>
+[[gnu::always_inline]] inline Words<Isa> look_up_bytes(const Words<Isa>& table, const Words<Isa>& numbers) noexcept {
+  using Xsimd [[maybe_unused]] = typename Isa::Xsimd;
+#if XSIMD_WITH_AVX512BW
+  if constexpr (std::is_base_of_v<xsimd::avx512bw, Xsimd>)
+    return Words<Isa>(_mm512_shuffle_epi8(table, numbers));
+  else
+#endif
+#if XSIMD_WITH_AVX2
+      if constexpr (std::is_base_of_v<xsimd::avx2, Xsimd>)
+    return Words<Isa>(_mm256_shuffle_epi8(table, numbers));
+  else
+#endif
+#if XSIMD_WITH_SSSE3
+      if constexpr (lanes<Isa> == 4)
+    return Words<Isa>(_mm_shuffle_epi8(table, numbers));
+  else
+#endif
+#if XSIMD_WITH_NEON64
+      if constexpr (lanes<Isa> == 4)
+    return Words<Isa>(vreinterpretq_u32_u8(vqtbl1q_u8(vreinterpretq_u8_u32(table), vreinterpretq_u8_u32(numbers))));
+  else
+#endif
+  {
+    std::uint8_t of_numbers[4 * lanes<Isa>], of_table[4 * lanes<Isa>];
+    std::memcpy(of_numbers, &numbers, sizeof of_numbers);
+    std::memcpy(of_table, &table, sizeof of_table);
+    for (std::uint8_t& byte : of_numbers) byte = of_table[byte];
+    return load_words<Isa>(of_numbers);
+  }
+}
+
 /// A table of 16 bytes, looked up by the low four bits of every byte; the others may be anything.
 template <class Isa>
 class ByteLookup {
@@ -34,7 +67,6 @@ class ByteLookup {
   }
 
   Words<Isa> operator()(const Words<Isa>& words) const noexcept {
-    using Xsimd [[maybe_unused]] = typename Isa::Xsimd;
 #if defined(__AVX512VBMI__)
     if constexpr (Isa::has_vbmi) return Words<Isa>(_mm512_permutexvar_epi8(words, table_));
 #endif
@@ -43,40 +75,9 @@ class ByteLookup {
   }
 
   /// Likewise. @pre the other bits are zero
-  Words<Isa> masked(const Words<Isa>& numbers) const noexcept {
-    using Xsimd [[maybe_unused]] = typename Isa::Xsimd;
-#if XSIMD_WITH_AVX512BW
-    if constexpr (std::is_base_of_v<xsimd::avx512bw, Xsimd>)
-      return Words<Isa>(_mm512_shuffle_epi8(table_, numbers));
-    else
-#endif
-#if XSIMD_WITH_AVX2
-        if constexpr (std::is_base_of_v<xsimd::avx2, Xsimd>)
-      return Words<Isa>(_mm256_shuffle_epi8(table_, numbers));
-    else
-#endif
-#if XSIMD_WITH_SSSE3
-        if constexpr (lanes<Isa> == 4)
-      return Words<Isa>(_mm_shuffle_epi8(table_, numbers));
-    else
-#endif
-#if XSIMD_WITH_NEON64
-        if constexpr (lanes<Isa> == 4)
-      return Words<Isa>(vreinterpretq_u32_u8(vqtbl1q_u8(vreinterpretq_u8_u32(table_), vreinterpretq_u8_u32(numbers))));
-    else
-#endif
-      return look_up_bytes(numbers);
-  }
+  Words<Isa> masked(const Words<Isa>& numbers) const noexcept { return look_up_bytes<Isa>(table_, numbers); }
 
  private:
-  Words<Isa> look_up_bytes(const Words<Isa>& numbers) const noexcept {
-    std::uint8_t bytes[4 * lanes<Isa>], table[4 * lanes<Isa>];
-    std::memcpy(bytes, &numbers, sizeof bytes);
-    std::memcpy(table, &table_, sizeof table);
-    for (std::uint8_t& byte : bytes) byte = table[byte];
-    return load_words<Isa>(bytes);
-  }
-
   Words<Isa> table_;
 };
 

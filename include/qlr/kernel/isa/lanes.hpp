@@ -131,6 +131,50 @@ template <int Half, int Constant, class Isa>
   return reinterpret<Words<Isa>>(half * Ints<Isa>(Constant));
 }
 
+/// The mask's bits of `a`, the others of `b`.
+template <class Isa>
+[[gnu::always_inline]] inline Words<Isa> select_bits(const Words<Isa>& mask, const Words<Isa>& a,
+                                                     const Words<Isa>& b) noexcept {
+#if XSIMD_WITH_AVX512F
+  if constexpr (lanes<Isa> == 16) return Words<Isa>(_mm512_ternarylogic_epi32(b, a, mask, 0xd8));
+#endif
+#if XSIMD_WITH_NEON64
+  if constexpr (lanes<Isa> == 4) return Words<Isa>(vbslq_u32(mask, a, b));
+#endif
+  return ((a ^ b) & mask) ^ b;
+}
+
+/// The first or the second byte of each half of `low`, with that of `high` above it.
+template <int Byte, class Isa>
+[[gnu::always_inline]] inline Words<Isa> pair_bytes(const Words<Isa>& low, const Words<Isa>& high) noexcept {
+  static_assert(Byte == 0 || Byte == 1);
+#if XSIMD_WITH_AVX512BW
+  if constexpr (lanes<Isa> == 16) {
+    constexpr __mmask64 upper = 0xaaaaaaaaaaaaaaaa;
+    if constexpr (Byte == 0) return Words<Isa>(_mm512_mask_blend_epi8(upper, low, shift_left<8, Isa>(high)));
+    return Words<Isa>(_mm512_mask_blend_epi8(upper, shift_right<8, Isa>(low), high));
+  }
+#endif
+#if XSIMD_WITH_AVX2
+  if constexpr (lanes<Isa> == 8) {
+    const Words<Isa> upper(0xff00ff00u);
+    if constexpr (Byte == 0) return Words<Isa>(_mm256_blendv_epi8(low, shift_left<8, Isa>(high), upper));
+    return Words<Isa>(_mm256_blendv_epi8(shift_right<8, Isa>(low), high, upper));
+  }
+#endif
+#if XSIMD_WITH_NEON64
+  if constexpr (lanes<Isa> == 4) {
+    const uint8x16_t a = vreinterpretq_u8_u32(low), b = vreinterpretq_u8_u32(high);
+    return Words<Isa>(vreinterpretq_u32_u8(Byte == 0 ? vtrn1q_u8(a, b) : vtrn2q_u8(a, b)));
+  }
+#endif
+  const Words<Isa> first(0x00ff00ffu), second(0xff00ff00u);
+  if constexpr (Byte == 0)
+    return (low & first) | (shift_left<8, Isa>(high) & second);
+  else
+    return (shift_right<8, Isa>(low) & first) | (high & second);
+}
+
 /// By a number that is known at run time only, 0 included.
 template <class Isa>
 inline Words<Isa> shift_right(const Words<Isa>& words, int bits) noexcept {
