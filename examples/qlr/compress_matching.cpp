@@ -63,7 +63,7 @@ std::vector<PlannedMatrix> list_matching(const CompressJob& job) {
   return matrices;
 }
 
-qlr::Matrix weights_of(const CompressJob& job, const PlannedMatrix& matrix) {
+qlr::Matrix finite_weights(const CompressJob& job, const PlannedMatrix& matrix) {
   const qlr::CheckpointTensor& tensor = *job.checkpoint.find(matrix.name);
   const std::vector<float> values = qlr::value_or_throw(job.checkpoint.read(tensor));
   qlr::Matrix w = qlr::to_matrix(qlr::MatrixView<const float>(values.data(), tensor.shape[0], tensor.shape[1]));
@@ -77,7 +77,7 @@ std::string identity_of(const CompressJob& job, const std::vector<PlannedMatrix>
                         const MatrixInputs& inputs) {
   Fingerprint fingerprint;
   for (const PlannedMatrix& matrix : matrices) {
-    weights_of(job, matrix);
+    finite_weights(job, matrix);
     inputs.add_to(fingerprint, matrix.name, matrix.cols);
   }
   return "matrices " + *job.settings.matrices + (job.settings.transposed ? ", transposed, " : ", ") + inputs.kind() +
@@ -92,7 +92,7 @@ void measure_matrices(const CompressJob& job, const std::vector<PlannedMatrix>& 
     if (!matrix.is_mine(job.settings) || has_measured(parts, matrix)) continue;
     progress.measure(matrix);
     Measured measured =
-        measure_ways(job.settings, matrix, weights_of(job, matrix), inputs.hessians(matrix.name, matrix.cols));
+        measure_ways(job.settings, matrix, finite_weights(job, matrix), inputs.hessians(matrix.name, matrix.cols));
     measured.harm = std::pow(measured.nearest_way(job.settings.bits).loss, 2) * matrix.weights();
     store_measured(parts, matrix, measured);
   }
@@ -103,7 +103,7 @@ void compress_matrices(const CompressJob& job, const std::vector<PlannedMatrix>&
   for (const PlannedMatrix& matrix : matrices) {
     if (is_to_do(job.settings, parts, matrix)) {
       progress.begin(matrix);
-      compress_matrix(parts, matrix, weights_of(job, matrix), inputs.hessians(matrix.name, matrix.cols));
+      compress_matrix(parts, matrix, finite_weights(job, matrix), inputs.hessians(matrix.name, matrix.cols));
     }
     progress.finish(matrix);
   }
