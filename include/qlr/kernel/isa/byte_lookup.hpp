@@ -23,7 +23,7 @@ namespace qlr {
 inline namespace QLR_ARCH {
 namespace kernel {
 
-/// The byte of a table of 16 that each byte is the number of. @pre `table` has it in every 16 bytes, numbers are below 16
+/// The byte of a table of 16 that each byte is the number of. @pre `table` has it in every 16 bytes, numbers below 16
 template <class Isa>
 [[gnu::always_inline]] inline Words<Isa> look_up_bytes(const Words<Isa>& table, const Words<Isa>& numbers) noexcept {
   using Xsimd [[maybe_unused]] = typename Isa::Xsimd;
