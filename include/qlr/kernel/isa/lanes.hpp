@@ -151,8 +151,10 @@ template <int Byte, class Isa>
 #if XSIMD_WITH_AVX512BW
   if constexpr (lanes<Isa> == 16) {
     constexpr __mmask64 upper = 0xaaaaaaaaaaaaaaaa;
-    if constexpr (Byte == 0) return Words<Isa>(_mm512_mask_blend_epi8(upper, low, shift_left<8, Isa>(high)));
-    return Words<Isa>(_mm512_mask_blend_epi8(upper, shift_right<8, Isa>(low), high));
+    // a macro without optimization, which a template's comma would part
+    const Words<Isa> lower_bytes = Byte == 0 ? low : shift_right<8, Isa>(low);
+    const Words<Isa> upper_bytes = Byte == 0 ? shift_left<8, Isa>(high) : high;
+    return Words<Isa>(_mm512_mask_blend_epi8(upper, lower_bytes, upper_bytes));
   }
 #endif
 #if XSIMD_WITH_AVX2
