@@ -68,10 +68,7 @@ Measured measure(const PlanProblem& problem, const PlannedMatrix& matrix, const 
   std::unique_ptr<llama::Linear>& place = block.*matrix.matrix->matrix;
   const qlr::Matrix w = weights_of(*place);
   Measured measured = measure_ways(settings, matrix, w, folds);
-  Way way = measured.nearest_way(settings.bits);
-  // factors change little of how much a matrix matters, and choosing them takes most of the time
-  if (way.method == Method::rates) way.settings.rank = 0;
-  const qlr::Decomposition<Layer> trial = make(way, w, folds);
+  const qlr::Decomposition<Layer> trial = make(measured.nearest_way(settings.bits), w, folds);
   std::unique_ptr<llama::Linear> original = std::exchange(place, decoded_linear(*trial.layer));
   Stream stream = before;
   stream.advance(problem.model.config, block, problem.workers);
