@@ -40,6 +40,18 @@ TEST_CASE("what is stored is there for the next process") {
   CHECK_FALSE(std::filesystem::exists(directory.file("parts")));
 }
 
+TEST_CASE("what others keep in the folder stays there") {
+  const TemporaryDirectory directory;
+  std::filesystem::create_directories(directory.file("parts/mine"));
+  std::ofstream(directory.file("parts/mine/thesis")) << "text";
+  const Parts parts(directory.file("parts"), "task");
+  parts.store_text("a", "1");
+  parts.remove();
+  CHECK_FALSE(parts.text("a").has_value());
+  CHECK_FALSE(std::filesystem::exists(directory.file("parts/identity")));
+  CHECK(std::filesystem::exists(directory.file("parts/mine/thesis")));
+}
+
 TEST_CASE("parts of another task are refused") {
   const TemporaryDirectory directory;
   const Parts parts(directory.file("parts"), "task 1");

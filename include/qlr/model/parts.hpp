@@ -89,8 +89,15 @@ class Parts {
     wait([&] { return has_layer(name); });
   }
 
-  /// Removes the folder and all that is in it.
-  void remove() const { std::filesystem::remove_all(folder_); }
+  /// Removes all parts, and the folder if nothing else is in it.
+  void remove() const {
+    for (const auto& entry : std::filesystem::directory_iterator(folder_)) {
+      const std::string name = entry.path().filename().string();
+      // what a process that was killed had begun has such a name as well
+      if (name.rfind("part-", 0) == 0 || name.rfind("identity", 0) == 0) std::filesystem::remove(entry.path());
+    }
+    if (std::filesystem::is_empty(folder_)) std::filesystem::remove(folder_);
+  }
 
  private:
   template <class Condition>
