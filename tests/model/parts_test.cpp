@@ -46,7 +46,9 @@ TEST_CASE("what others keep in the folder stays there") {
   std::ofstream(directory.file("parts/mine/thesis")) << "text";
   const Parts parts(directory.file("parts"), "task");
   parts.store_text("a", "1");
+  std::ofstream(directory.file("parts/qlr-123-4.tmp")) << "begun";
   parts.remove();
+  CHECK_FALSE(std::filesystem::exists(directory.file("parts/qlr-123-4.tmp")));
   CHECK_FALSE(parts.text("a").has_value());
   CHECK_FALSE(std::filesystem::exists(directory.file("parts/identity")));
   CHECK(std::filesystem::exists(directory.file("parts/mine/thesis")));

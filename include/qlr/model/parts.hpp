@@ -13,6 +13,7 @@
 #include <system_error>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "qlr/core/arch.hpp"
 #include "qlr/core/result.hpp"
@@ -89,17 +90,22 @@ class Parts {
     wait([&] { return has_layer(name); });
   }
 
-  /// Removes all parts, and the folder if nothing else is in it.
+  /// Removes all parts, and the folder if nothing else is in it. @pre no other process works on it
   void remove() const {
-    for (const auto& entry : std::filesystem::directory_iterator(folder_)) {
-      const std::string name = entry.path().filename().string();
-      // what a process that was killed had begun has such a name as well
-      if (name.rfind("part-", 0) == 0 || name.rfind("identity", 0) == 0) std::filesystem::remove(entry.path());
-    }
+    std::vector<std::filesystem::path> ours;
+    for (const auto& entry : std::filesystem::directory_iterator(folder_))
+      if (is_ours(entry.path().filename().string())) ours.push_back(entry.path());
+    for (const std::filesystem::path& path : ours) std::filesystem::remove(path);
     if (std::filesystem::is_empty(folder_)) std::filesystem::remove(folder_);
   }
 
  private:
+  /// A part, or what a process that was killed had begun (OutputFile).
+  static bool is_ours(std::string_view file) {
+    return file == "identity" || file.rfind("part-", 0) == 0 ||
+           (file.rfind("qlr-", 0) == 0 && file.size() > 4 && file.substr(file.size() - 4) == ".tmp");
+  }
+
   template <class Condition>
   static void wait(Condition&& is_there) {
     constexpr std::chrono::milliseconds pause(50);
