@@ -9,6 +9,7 @@
 #include "layer_choice.hpp"
 #include "qlr/decomposition/budget.hpp"
 #include "qlr/decomposition/directions.hpp"
+#include "qlr/decomposition/expected_losses.hpp"
 #include "qlr/factorization/lplr.hpp"
 #include "qlr/rounding/nearest.hpp"
 

@@ -11,6 +11,7 @@
 #include "qlr/decomposition/caldera.hpp"
 #include "qlr/decomposition/decompose.hpp"
 #include "qlr/decomposition/directions.hpp"
+#include "qlr/decomposition/expected_losses.hpp"
 #include "qlr/decomposition/held_out.hpp"
 #include "qlr/decomposition/report.hpp"
 #include "qlr/decomposition/start.hpp"

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "../random_matrix.hpp"
+#include "qlr/decomposition/expected_losses.hpp"
 #include "qlr/decomposition/held_out.hpp"
 
 namespace budget_test {

@@ -365,44 +365,5 @@ Decomposition<Layer> decompose_to_bits(const Matrix& w, std::vector<Hessian> fol
   return {std::move(layer), std::move(report)};
 }
 
-/// The relative proxy losses that decompose_to_bits is expected to reach at several bits a weight, none of them for
-/// L R: how much a matrix minds having fewer. Of options.types the first is taken.
-///
-/// W (m,n), folds as for decompose_to_bits; the shrinkage is chosen once, for options.bits. Losses are under the shrunk
-/// Hessian. Too few bits for any rates lose 1. @throws as decompose_to_bits does
-/// Cost: that of its plan for one type and rank, and for each of the bits 128 m n
-template <class Layer>
-std::vector<double> expected_losses(const Matrix& w, std::vector<Hessian> folds, const std::vector<double>& bits,
-                                    const BudgetOptions& options = {}) {
-  detail::expect_budget(w, folds, options);
-  std::vector<Matrix> of_folds;
-  std::vector<Index> tokens;
-  for (Hessian& fold : folds) {
-    tokens.push_back(fold.tokens());
-    of_folds.push_back(std::move(fold).matrix());
-  }
-  const std::string type = options.types.empty() ? Layer().type_name() : options.types.front();
-  std::vector<Index> counts(detail::count_segments(detail::term_names(type).q), 0);
-  if (counts.empty()) refuse("expected a layer whose Q is qlr::Columns to choose rates for, got ", type);
-  counts.front() = w.cols();
-  const auto prototype =
-      value_or_throw(Owned<Layer>::allocate(type, detail::budget_extents(w.rows(), w.cols(), 0, counts)));
-  detail::choose_transforms(*prototype, w, of_folds, tokens, options);
-  const StoredBits stored_bits = detail::bits_of_layer<Layer>(type, w.rows(), w.cols(), 0);
-  std::vector<double> losses;
-  detail::with_columns(*prototype, [&](const auto& q, const auto& in, const auto& out) {
-    const detail::InnerProblem problem = detail::inner_problem<Layer>(type, q, in, out, w, of_folds, tokens, options);
-    for (const double each : bits) {
-      const bool fits = detail::least_bits(stored_bits, problem.rates, w.cols()) <= each;
-      losses.push_back(
-          !fits ? 1
-                : relative_error(
-                      choose_rates(problem.w, problem.factor, problem.rates, each, stored_bits, options.seed).loss,
-                      problem.total));
-    }
-  });
-  return losses;
-}
-
 }  // namespace QLR_ARCH
 }  // namespace qlr
