@@ -94,7 +94,7 @@ void choose_ways(const CompressSettings& settings, const qlr::Parts& parts, std:
   if (!all_there) measure();
   std::vector<Measured> measured;
   for (const PlannedMatrix& matrix : matrices)
-    measured.push_back(from_text(parts.text(part_of(matrix), false, {}), method, settings));
+    measured.push_back(from_text(parts.wait_for_text(part_of(matrix)), method, settings));
   allocate_ways(settings, matrices, measured);
 }
 

@@ -61,17 +61,19 @@ TEST_CASE("parts of another task are refused") {
                        doctest::Contains("expected parts of task 2, found those of task 1"), std::runtime_error);
 }
 
-TEST_CASE("a text is made by whom it falls to, and others wait for it") {
+TEST_CASE("what another process is about to store is waited for") {
   const TemporaryDirectory directory;
   const Parts parts(directory.file("parts"), "task");
-  int calls = 0;
-  const auto work = [&] { return std::to_string(++calls); };
-  std::thread other([&] { parts.store_text("theirs", "7"); });
-  CHECK(parts.text("theirs", false, work) == "7");
+  const auto layer = test::filled<Layer>({20, 10, 0}, 5);
+  std::thread other([&] {
+    const Parts same(directory.file("parts"), "task");
+    same.store_text("theirs", "7");
+    same.store_layer("theirs", *layer, {});
+  });
+  CHECK(parts.wait_for_text("theirs") == "7");
+  parts.wait_for_layer("theirs");
+  CHECK(parts.has_layer("theirs"));
   other.join();
-  CHECK(parts.text("mine", true, work) == "1");
-  CHECK(parts.text("mine", true, work) == "1");
-  CHECK(calls == 1);
 }
 
 TEST_CASE("names are those of files in the folder, or refused") {

@@ -4,7 +4,6 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
-#include <functional>
 #include <iterator>
 #include <optional>
 #include <stdexcept>
@@ -77,10 +76,8 @@ class Parts {
 
   void store_text(std::string_view name, const std::string& text) const { write(text_path(name), text); }
 
-  /// The text of that name: what is there, else work()'s result if it is `mine` to do, else what another process stores
-  /// in the meantime.
-  std::string text(std::string_view name, bool mine, const std::function<std::string()>& work) const {
-    if (mine && !text(name)) store_text(name, work());
+  /// The text of that name, once this process or another has stored it.
+  std::string wait_for_text(std::string_view name) const {
     wait([&] { return text(name).has_value(); });
     return *text(name);
   }
