@@ -95,30 +95,23 @@ class BlockLoop {
 
   Received receive(const llama::Block& dense, const llama::Block& before, llama::BlockInput input) const {
     HessianCollector collect(input, problem_.sequences.size(), problem_.settings.threads);
+    const qlr::LlamaConfig& config = problem_.model.config;
     std::optional<qlr::CrossMoment> cross;
     for (std::size_t text = 0; text < problem_.sequences.size(); ++text) {
       std::vector<float> original;
-      run_text(before, original_, text,
-               [&](llama::BlockInput kind, const float* x, qlr::Index tokens, qlr::Index cols) {
-                 if (kind == input) original.assign(x, x + tokens * cols);
-               });
-      run_text(dense, stream_, text, [&](llama::BlockInput kind, const float* x, qlr::Index tokens, qlr::Index cols) {
-        collect(text, kind, x, tokens, cols);
-        if (kind != input) return;
-        if (!cross) cross.emplace(cols);
-        cross->add({original.data(), tokens, cols}, {x, tokens, cols});
-      });
+      original_.behind(config, before, text, problem_.workers,
+                       [&](llama::BlockInput kind, const float* x, qlr::Index tokens, qlr::Index cols) {
+                         if (kind == input) original.assign(x, x + tokens * cols);
+                       });
+      stream_.behind(config, dense, text, problem_.workers,
+                     [&](llama::BlockInput kind, const float* x, qlr::Index tokens, qlr::Index cols) {
+                       collect(text, kind, x, tokens, cols);
+                       if (kind != input) return;
+                       if (!cross) cross.emplace(cols);
+                       cross->add({original.data(), tokens, cols}, {x, tokens, cols});
+                     });
     }
     return {std::move(collect.take()[std::size_t(input)]), std::move(*cross)};
-  }
-
-  void run_text(const llama::Block& block, const Stream& stream, std::size_t text,
-                const llama::Observer& observer) const {
-    llama::KeyValueCache cache;
-    std::vector<float> hidden = stream.hidden[text];
-    const qlr::LlamaConfig& config = problem_.model.config;
-    llama::run_block(config, block, hidden.data(), qlr::Index(hidden.size()) / config.dim, 0, cache, problem_.workers,
-                     observer);
   }
 
   /// What makes the original's outputs of the inputs that the compressed model gives; methods to compare with take the

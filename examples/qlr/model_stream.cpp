@@ -41,17 +41,23 @@ Stream::Stream(const llama::Model& model, const std::vector<Sequence>& sequences
   }
 }
 
+std::vector<float> Stream::behind(const qlr::LlamaConfig& config, const llama::Block& block, std::size_t text,
+                                  llama::Workers& workers, const llama::Observer& observer) const {
+  llama::KeyValueCache cache;
+  std::vector<float> states = hidden[text];
+  llama::run_block(config, block, states.data(), qlr::Index(states.size()) / config.dim, 0, cache, workers, observer);
+  return states;
+}
+
 void Stream::advance(const qlr::LlamaConfig& config, const llama::Block& block, llama::Workers& workers,
                      const Observer& observer) {
   for (std::size_t text = 0; text < hidden.size(); ++text) {
-    llama::KeyValueCache cache;
     llama::Observer of_text;
     if (observer)
       of_text = [&](llama::BlockInput kind, const float* x, qlr::Index tokens, qlr::Index cols) {
         observer(text, kind, x, tokens, cols);
       };
-    llama::run_block(config, block, hidden[text].data(), qlr::Index(hidden[text].size()) / config.dim, 0, cache,
-                     workers, of_text);
+    hidden[text] = behind(config, block, text, workers, of_text);
   }
 }
 

@@ -42,6 +42,10 @@ struct Stream {
   using Observer =
       std::function<void(std::size_t text, llama::BlockInput kind, const float* x, qlr::Index tokens, qlr::Index cols)>;
 
+  /// What a block would make of one of the texts. @return its hidden states behind the block
+  std::vector<float> behind(const qlr::LlamaConfig& config, const llama::Block& block, std::size_t text,
+                            llama::Workers& workers, const llama::Observer& observer = nullptr) const;
+
   /// Goes through a block.
   void advance(const qlr::LlamaConfig& config, const llama::Block& block, llama::Workers& workers,
                const Observer& observer = {});
