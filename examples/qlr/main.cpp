@@ -180,8 +180,9 @@ CLI::Option* add_matrices(CLI::App* command, cli::CompressSettings& settings) {
 
 /// What Open MPI's mpirun or Slurm's srun says that this process is, as --shard would; empty for one process.
 std::string shard_of_launcher() {
+  // the number of a step's tasks, since SLURM_NTASKS is that of a batch script too, which is one process
   for (const auto& [rank, size] :
-       {std::pair("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"), std::pair("SLURM_PROCID", "SLURM_NTASKS")}) {
+       {std::pair("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"), std::pair("SLURM_PROCID", "SLURM_STEP_NUM_TASKS")}) {
     const char* const number = std::getenv(rank);
     const char* const count = std::getenv(size);
     if (number != nullptr && count != nullptr && std::string(count) != "1") return std::string(number) + "/" + count;
