@@ -52,7 +52,10 @@ double bytes_of(const std::string& path) {
 /// All predictions of a text. @return logits (tokens, vocabulary)
 std::vector<float> predictions_of(const llama::Model& model, const Sequence& sequence, llama::Workers& workers) {
   llama::Session session(model, workers);
-  return qlr::value_or_throw(session.append({sequence.data(), qlr::Index(sequence.size())}, llama::Logits::all));
+  std::vector<float> logits =
+      qlr::value_or_throw(session.append({sequence.data(), qlr::Index(sequence.size())}, llama::Logits::all));
+  expect_finite(logits);
+  return logits;
 }
 
 /// Tokens a second: of texts as prompts, and one by one.

@@ -3,7 +3,7 @@
 //   write DIRECTORY                        the .npy files that the scripts name
 //   damage IN OUT truncate COUNT           IN without its last COUNT bytes
 //   damage IN OUT replace OLD NEW          IN with the first OLD replaced by as many bytes
-//   model FILE                             a small llama2.c model of random weights
+//   model FILE [nan]                       a small llama2.c model of random weights, one of which is none
 //   text FILE                              lines of random words
 //   tensors DIRECTORY                      a model that is no Llama model, its inputs, importance matrices
 //   loss MODEL NAME INPUTS DECODED         prints the relative proxy loss that the files give
@@ -149,7 +149,7 @@ void write_inputs(const std::string& directory) {
 
 /// Version 0: seven lengths; embedding, norms and matrices, those of one kind together; tables that nobody
 /// reads. Keys and values have half as many heads, and the output matrix is the embedding.
-void write_model(const std::string& path) {
+void write_model(const std::string& path, bool has_nan) {
   constexpr std::int32_t dim = 64, hidden = 96, blocks = 2, heads = 4, key_heads = 2, vocabulary = 512, positions = 64;
   constexpr std::int32_t key = dim / heads * key_heads;
   std::string bytes;
@@ -167,7 +167,7 @@ void write_model(const std::string& path) {
     append_random(blocks * rows * cols, 1 / std::sqrt(double(cols)), 0);
   };
   append_random(vocabulary * dim, 0.2, 0);
-  append_random(blocks * dim, 0.1, 1);
+  append_random(blocks * dim, 0.1, has_nan ? std::numeric_limits<double>::quiet_NaN() : 1);
   append_matrices(dim, dim);
   append_matrices(key, dim);
   append_matrices(key, dim);
@@ -521,8 +521,8 @@ int main(int argc, char** argv) {
   const std::string command = argc > 1 ? argv[1] : "";
   if (command == "write" && arguments.size() == 1)
     write_inputs(arguments[0]);
-  else if (command == "model" && arguments.size() == 1)
-    write_model(arguments[0]);
+  else if (command == "model" && (arguments.size() == 1 || (arguments.size() == 2 && arguments[1] == "nan")))
+    write_model(arguments[0], arguments.size() == 2);
   else if (command == "text" && arguments.size() == 1)
     write_text(arguments[0]);
   else if (command == "tensors" && arguments.size() == 1)

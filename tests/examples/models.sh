@@ -100,6 +100,9 @@ holds "$(number kl_divergence) < 3 * $one_divergence"
 "$helper" damage model.bin truncated.bin truncate 10
 "$helper" damage out/one.safetensors damaged.safetensors replace qlr-model qlr-madel
 refuse 1 "truncated.bin: tables of the rotary embedding: expected" compress --model truncated.bin --calibration text.txt --output out/no.safetensors
+"$helper" model nan.bin nan
+refuse 1 "expected finite predictions" compress --model nan.bin --self-calibrate 100 --output out/no.safetensors
+refuse 1 "expected finite predictions" eval --model nan.bin --text text.txt
 refuse 1 "cannot open missing.txt" compress --model model.bin --calibration missing.txt --output out/no.safetensors
 refuse 1 "cannot create a file beside none/no.safetensors" compress --model model.bin --calibration text.txt \
   --output none/no.safetensors
