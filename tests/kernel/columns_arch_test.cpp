@@ -73,6 +73,11 @@ TEST_CASE("products of columns agree with the reference beyond the columns that 
   check_product(RandomLayer<QplusLR<Kinds>>(1, extents_of_widths(17, 0, {530, 3, 600, 0, 0, 513})), 5);
 }
 
+TEST_CASE("products of columns agree with the reference in more rows than are multiplied segment by segment at a time") {
+  for (const Index batch : {1, 3})
+    check_product(RandomLayer<QplusLR<Rates, L, R>>(1, extents_of_widths(1100, 5, {3, 8, 0, 16, 0, 0, 17})), batch);
+}
+
 TEST_CASE("products of columns of a type known at run time agree with the reference") {
   using Either = QplusLR<Any<Kinds, Quantizer<2, PerRow>, Rates>, L, R>;
   check_edges<Either>(3, {2, 0, 1, 8, 6, 0, 16}, QplusLR<Rates, L, R>().type_name());

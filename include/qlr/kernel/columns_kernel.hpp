@@ -55,6 +55,15 @@ struct ColumnsKernel {
     });
   }
 
+  template <class Body>
+  static void for_each_segment(const Term& term, const TermInput& input, const Body& body) noexcept {
+    for_each_part(term, input.prepared, [&](const auto& segment, const Part& part, Index) {
+      if (segment.cols() == 0) return;
+      const TermInput of_segment = input_of(part);
+      body([&](auto& panel, Index b, Index i) { kernel_of(segment).add_product(segment, of_segment, b, i, panel); });
+    });
+  }
+
   template <class Isa, int Batch, int Vectors>
   static void add_products(const Term& term, const TermInput& input, Index i, Index b,
                            MatrixView<float> tile) noexcept {

@@ -80,8 +80,6 @@ class Operands {
   static constexpr bool has_stages = Isa::has_vnni && !Integers::is_table && Grid::code_bits <= 4;
   static constexpr int stage(int quad) noexcept { return has_stages ? Places::quad_bit(0, quad) / 4 : 0; }
 
-  Operands() noexcept : low_(levels(0)), high_(levels(1)) {}
-
   /// Of the tiles from 4 * Quad on, times 2^(4 * Stage).
   template <int Quad, int Stage, class Block>
   [[gnu::always_inline]] Words<Isa> quad(const Block& block, int vector) const noexcept {
@@ -90,8 +88,8 @@ class Operands {
       constexpr int bit = Places::quad_bit(0, Quad);
       const Words<Isa> index =
           shift_right<bit / 4 * 4, Isa>(block.template word<0, Places::quad_word(0, Quad)>(vector));
-      if constexpr (Grid::code_bits == 1) return low_(shift_right<bit % 4, Isa>(index));
-      return bit % 4 == 0 ? low_(index) : high_(index);
+      if constexpr (Grid::code_bits == 1) return tables_.low(shift_right<bit % 4, Isa>(index));
+      return bit % 4 == 0 ? tables_.low(index) : tables_.high(index);
     } else {
       return of_codes(block.template codes<Quad, 4 * Stage>(vector));
     }
@@ -100,7 +98,7 @@ class Operands {
   /// Of codes in some bytes of each lane, zeros in the others.
   [[gnu::always_inline]] Words<Isa> of_codes(const Words<Isa>& codes) const noexcept {
     if constexpr (Integers::is_table)
-      return low_.masked(codes);
+      return tables_.low.masked(codes);
     else
       return codes;
   }
@@ -109,15 +107,18 @@ class Operands {
   using Places = CodeLanes<Isa, Codes>;
 
   /// The table for an index that has a code in its low bits, or above them if it has two.
-  static std::array<std::uint8_t, 16> levels([[maybe_unused]] int place) noexcept {
+  static std::array<std::uint8_t, 16> levels(int place) noexcept {
     std::array<std::uint8_t, 16> table{};
-    if constexpr (Integers::is_table)
-      for (std::size_t index = 0; index < 16; ++index)
-        table[index] = Integers::levels()[(index >> Grid::code_bits * place) & ((1u << Grid::code_bits) - 1)];
+    for (std::size_t index = 0; index < 16; ++index)
+      table[index] = Integers::levels()[(index >> Grid::code_bits * place) & ((1u << Grid::code_bits) - 1)];
     return table;
   }
 
-  ByteLookup<Isa> low_, high_;
+  struct NoTables {};
+  struct Tables {
+    ByteLookup<Isa> low{levels(0)}, high{levels(1)};
+  };
+  std::conditional_t<Integers::is_table, Tables, NoTables> tables_;
 };
 
 }  // namespace detail

@@ -70,7 +70,7 @@ struct LayerKernel<QplusLR<Q, L, R>, Activations> {
         k1 = rank;
       }
       const TermInput x{read_only(at.x), at.quantized_x, at.x_for_r};
-      compute_product<Isa>(at.t, k0, k1,
+      compute_product<Isa>(at.t, k0, k1, false,
                            [&](auto& panel, Index b, Index k) { KernelOf<R>::add_product(layer.r(), x, b, k, panel); });
       for (Index b = 0; b < memory.batch; ++b) {
         if (at.quantized_t.blocks() > 0) quantize<Isa>(at.t.row(b), InputBlocks(rank, rank), k0, k1, at.quantized_t, b);
@@ -85,19 +85,31 @@ struct LayerKernel<QplusLR<Q, L, R>, Activations> {
     const TermInput x{read_only(at.x), at.quantized_x, at.x_for_q};
     const TermInput t{read_only(at.t), at.quantized_t, at.t_for_l};
     const MatrixView<float> out(y, memory.batch, layer.rows());
-    const auto add_product = [&](auto& panel, Index b, Index i) {
-      KernelOf<Q>::add_product(layer.q(), x, b, i, panel);
-      if constexpr (Layer::has_factors) KernelOf<L>::add_product(layer.l(), t, b, i, panel);
-    };
     if constexpr (std::is_same_v<Activations, Int8Activations>)
-      if (memory.batch >= decoded_batch)
+      if (memory.batch >= decoded_batch) {
+        const auto add_product = [&](auto& panel, Index b, Index i) {
+          KernelOf<Q>::add_product(layer.q(), x, b, i, panel);
+          if constexpr (Layer::has_factors) KernelOf<L>::add_product(layer.l(), t, b, i, panel);
+        };
         return compute_products<Isa>(
             out, i0, i1, add_product, [&](auto batch, auto vectors, Index i, Index b, MatrixView<float> tile) {
               KernelOf<Q>::template add_products<Isa, batch, vectors>(layer.q(), x, i, b, tile);
               if constexpr (Layer::has_factors)
                 KernelOf<L>::template add_products<Isa, batch, vectors>(layer.l(), t, i, b, tile);
             });
-    compute_product<Isa>(out, i0, i1, add_product);
+      }
+    for (Index i = i0; i < i1;) {
+      const Index end = std::min((i / strip_rows + 1) * strip_rows, i1);
+      bool adds = false;
+      const auto multiply_rows = [&](const auto& add_product) {
+        compute_product<Isa>(out, i, end, adds, add_product);
+        adds = true;
+      };
+      for_each_segment(KernelOf<Q>(), layer.q(), x, multiply_rows);
+      if constexpr (Layer::has_factors) for_each_segment(KernelOf<L>(), layer.l(), t, multiply_rows);
+      if (!adds) multiply_rows([](auto&, Index, Index) {});  // no segment has columns
+      i = end;
+    }
   }
 
   template <class Isa>
@@ -106,6 +118,10 @@ struct LayerKernel<QplusLR<Q, L, R>, Activations> {
  private:
   template <class Term>
   using KernelOf = TermKernel<Term, Activations>;
+
+  /// Rows that one segment or factor multiplies before the next one does: fewer, and reading begins anew so often that
+  /// memory is not used; more, and their sums leave the first cache.
+  static constexpr Index strip_rows = 1024;
 
   /// Where in the workspace what lies; what is not needed has no blocks or no bytes.
   struct Places {

@@ -59,10 +59,16 @@ template <class Isa, int Batch, int Vectors>
 namespace detail {
 
 template <class Isa, int Batch, int Vectors, class AddProduct>
-void compute_panel(MatrixView<float> y, Index b, Index i, const AddProduct& add_product) noexcept {
+void compute_panel(MatrixView<float> y, Index b, Index i, bool adds, const AddProduct& add_product) noexcept {
   Panel<Isa, Batch, Vectors> panel;
-  add_product(panel, b, i);
   const Index vectors_left = std::min<Index>(Batch, y.rows - b);
+  if (adds)
+    for (Index k = 0; k < vectors_left; ++k)
+      for (int v = 0; v < Vectors; ++v) {
+        const Index row = i + v * lanes<Isa>;
+        panel.sums[k][v] = load_first<Isa>(y.row(b + k) + row, y.cols - row);
+      }
+  add_product(panel, b, i);
   for (Index k = 0; k < vectors_left; ++k)
     for (int v = 0; v < Vectors; ++v) {
       const Index row = i + v * lanes<Isa>;
@@ -72,15 +78,16 @@ void compute_panel(MatrixView<float> y, Index b, Index i, const AddProduct& add_
 
 /// The vectors [b, b1), `Batch` at a time, panel of rows after panel: its codes are in a cache for all but the first.
 template <class Isa, int Batch, class AddProduct>
-void compute_rows(MatrixView<float> y, Index b, Index b1, Index i0, Index i1, const AddProduct& add_product) noexcept {
+void compute_rows(MatrixView<float> y, Index b, Index b1, Index i0, Index i1, bool adds,
+                  const AddProduct& add_product) noexcept {
   constexpr int vectors = panel_vectors<Isa, Batch>;
   constexpr Index rows = Panel<Isa, Batch, vectors>::rows;
   for (Index i = i0; i < i1;) {
     if (i % block_rows + rows <= block_rows && i + rows <= i1) {
-      for (Index k = b; k < b1; k += Batch) compute_panel<Isa, Batch, vectors>(y, k, i, add_product);
+      for (Index k = b; k < b1; k += Batch) compute_panel<Isa, Batch, vectors>(y, k, i, adds, add_product);
       i += rows;
     } else {
-      for (Index k = b; k < b1; ++k) compute_panel<Isa, 1, 1>(y, k, i, add_product);
+      for (Index k = b; k < b1; ++k) compute_panel<Isa, 1, 1>(y, k, i, adds, add_product);
       i += lanes<Isa>;
     }
   }
@@ -88,20 +95,20 @@ void compute_rows(MatrixView<float> y, Index b, Index b1, Index i0, Index i1, co
 
 }  // namespace detail
 
-/// Writes the columns [i0, i1) of y (batch, rows), panel after panel: add_product(panel, b, i) adds what the vectors x
-/// from b on make of the rows from i on. A panel may have more vectors than are left: the product of a vector beyond
-/// the last is not stored.
+/// Writes the columns [i0, i1) of y (batch, rows), or adds to them, panel after panel: add_product(panel, b, i) adds
+/// what the vectors x from b on make of the rows from i on. A panel may have more vectors than are left: the product of
+/// a vector beyond the last is not stored.
 /// A row's sums do not depend on the panel that it is in: any division into ranges gives the same bits.
 /// @pre i0 is a multiple of 16, i1 too or y.cols
 template <class Isa, class AddProduct>
-void compute_product(MatrixView<float> y, Index i0, Index i1, const AddProduct& add_product) noexcept {
+void compute_product(MatrixView<float> y, Index i0, Index i1, bool adds, const AddProduct& add_product) noexcept {
   constexpr Index alone = 2;  // so many vectors are quicker one by one than as part of a panel
   for (Index b = 0; b < y.rows; b += panel_batch) {
     const Index b1 = std::min(b + panel_batch, y.rows);
     if (b1 - b <= alone)
-      detail::compute_rows<Isa, 1>(y, b, b1, i0, i1, add_product);
+      detail::compute_rows<Isa, 1>(y, b, b1, i0, i1, adds, add_product);
     else
-      detail::compute_rows<Isa, panel_batch>(y, b, b1, i0, i1, add_product);
+      detail::compute_rows<Isa, panel_batch>(y, b, b1, i0, i1, adds, add_product);
   }
 }
 
@@ -116,7 +123,7 @@ void compute_products(MatrixView<float> y, Index i0, Index i1, const AddProduct&
   static_assert(rows >= load_rows);
   for (Index i = i0; i < i1;) {
     if (i % block_rows + rows > block_rows || i + rows > i1) {
-      compute_product<Isa>(y, i, std::min(i + load_rows, i1), add_product);
+      compute_product<Isa>(y, i, std::min(i + load_rows, i1), false, add_product);
       i += load_rows;
       continue;
     }

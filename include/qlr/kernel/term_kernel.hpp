@@ -53,6 +53,15 @@ struct TermInput {
 template <class Term, class Activations = FloatActivations>
 struct TermKernel;
 
+/// Calls body(add_product) for every segment of the term in turn, add_product(panel, b, i) being that segment's.
+template <class Kernel, class Term, class Body>
+void for_each_segment(const Kernel& kernel, const Term& term, const TermInput& input, const Body& body) noexcept {
+  if constexpr (qlr::detail::has_segments<Term>)
+    kernel.for_each_segment(term, input, body);
+  else
+    body([&](auto& panel, Index b, Index i) { kernel.add_product(term, input, b, i, panel); });
+}
+
 namespace detail {
 
 /// Products in floats in the place of products in integers.
@@ -224,6 +233,10 @@ struct AnyTermKernel {
   static void add_product(const Term& term, const TermInput& input, Index b, Index i,
                           Panel<Isa, Batch, Vectors>& panel) noexcept {
     term.visit([&](const auto& held) { kernel_of(held).add_product(held, input, b, i, panel); });
+  }
+  template <class Body>
+  static void for_each_segment(const Term& term, const TermInput& input, const Body& body) noexcept {
+    term.visit([&](const auto& held) { kernel::for_each_segment(kernel_of(held), held, input, body); });
   }
   template <class Isa, int Batch, int Vectors>
   static void add_products(const Term& term, const TermInput& input, Index i, Index b,

@@ -62,7 +62,7 @@ class ByteLookup {
  public:
   explicit ByteLookup(const std::array<std::uint8_t, 16>& table) noexcept {
     std::uint8_t repeated[4 * lanes<Isa>];
-    for (int k = 0; k < 4 * lanes<Isa>; ++k) repeated[k] = table[std::size_t(k % 16)];
+    unroll<lanes<Isa> / 4>([&](auto k) QLR_UNROLLED { std::memcpy(repeated + 16 * k, table.data(), 16); });
     table_ = load_words<Isa>(repeated);
   }
 

@@ -325,6 +325,15 @@ inline Words<Isa> broadcast_word(const void* bytes) noexcept {
   return Words<Isa>(word);
 }
 
+/// The first `count` lanes from memory, zeros behind them. @pre count >= 0
+template <class Isa>
+inline Floats<Isa> load_first(const float* x, Index count) noexcept {
+  if (count >= lanes<Isa>) return Floats<Isa>::load_unaligned(x);
+  alignas(64) float buffer[lanes<Isa>] = {};
+  for (Index lane = 0; lane < count; ++lane) buffer[lane] = x[lane];
+  return Floats<Isa>::load_aligned(buffer);
+}
+
 /// The first `count` lanes to memory. @pre count >= 0
 template <class Isa>
 inline void store_first(const Floats<Isa>& floats, Index count, float* out) noexcept {
