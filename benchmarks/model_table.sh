@@ -4,7 +4,8 @@
 #   benchmarks/model_table.sh MODEL CALIBRATION TEXT [OUTPUT]
 #
 # MODEL        as qlr compress takes it, CALIBRATION and TEXT text files, the latter unseen
-# OUTPUT       OUTPUT.tsv, a row for each run, and OUTPUT.md, a table [build/model_table]
+# OUTPUT       OUTPUT.tsv, a row for each run, OUTPUT.md, a table, and OUTPUT.svg, perplexity against bits
+#              [build/model_table]
 #
 # From the environment:
 #   QLR      the program [build/release/qlr]
@@ -60,3 +61,13 @@ awk -F '\t' '
     printf "| %s | %s | %.4f | %.5f +- %.5f | %.4f | %.2f %% | %.3f | %.0f |\n",
       $1, $2, $3, $4, $5, $6, 100 * $7, 1e-6 * $8, $9
   }' "$output.tsv" >"$output.md"
+
+{
+  sort -t '	' -k2,2 -k3,3n "$output.tsv" | awk -F '\t' -v OFS='\t' '{ print $2, 0, $3, exp($6) }'
+  "$qlr" eval --model "$model" --text "$text" --tokens "${TOKENS:-40000}" --json >"$work/eval.json"
+  awk -F '\t' -v OFS='\t' -v nats="$(number nats_per_token "$work/eval.json")" '
+    { least = NR == 1 || $3 < least ? $3 : least; most = $3 > most ? $3 : most }
+    END { print "original", 1, least, exp(nats); print "original", 1, most, exp(nats) }' "$output.tsv"
+} >"$work/lines"
+awk -f "$root/benchmarks/plot.awk" -v title="Perplexity against bits" -v x_label="bits a weight" \
+  -v y_label="perplexity" "$work/lines" >"$output.svg"

@@ -41,6 +41,12 @@ function tick_y(value) {
   line(left, py(value), width - right, py(value), "stroke=\"#ddd\"")
   text(left - 8, py(value) + 4, "end", short(value))
 }
+# About five steps of 1, 2 or 5 times a power of ten.
+function narrow_ticks(  step, steps, value) {
+  step = 10 ^ int(log((y_high - y_low) / 5) / log(10) - 1)
+  while (y_high - y_low > 5 * step) step *= ++steps % 3 == 2 ? 2.5 : 2
+  for (value = int(y_low / step) * step; value <= y_high + step; value += step) tick_y(value)
+}
 function tick_x(value) {
   line(px(value), height - bottom, px(value), height - bottom + 5, "stroke=\"#333\"")
   text(px(value), height - bottom + 20, "middle", short(value))
@@ -57,8 +63,12 @@ END {
   print "font-family=\"sans-serif\" font-size=\"13\">"
   printf "<rect width=\"%d\" height=\"%d\" fill=\"white\"/>\n", width, height
   text(left, top - 18, "start", title)
-  for (power = 1e-9; power < 1e9; power *= 10) {
-    tick_y(power); tick_y(2 * power); tick_y(5 * power)
+  if (y_low < y_high && y_high < 4 * y_low) {
+    narrow_ticks()
+  } else {
+    for (power = 1e-9; power < 1e9; power *= 10) {
+      tick_y(power); tick_y(2 * power); tick_y(5 * power)
+    }
   }
   if (log_x) {
     for (value = 1; value <= x_high * 1.001; value *= 2) if (value >= x_low * 0.999) tick_x(value)
