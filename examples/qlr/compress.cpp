@@ -65,20 +65,14 @@ class BlockLoop {
  private:
   /// The matrices that receive the same; they take the place of the original ones in the block.
   void compress_kind(qlr::Index block, llama::Block& dense, const llama::Block& before, llama::BlockInput input) {
-    std::vector<const PlannedMatrix*> those;
-    bool all_there = true;
-    for (const PlannedMatrix& matrix : matrices_)
-      if (matrix.block == block && matrix.matrix->input == input) {
-        those.push_back(&matrix);
-        all_there = all_there && !is_to_do(problem_.settings, problem_.parts, matrix);
-      }
-    if (!all_there) {
-      const Received received = receive(dense, before, input);
-      for (const PlannedMatrix* matrix : those)
-        if (is_to_do(problem_.settings, problem_.parts, *matrix)) {
-          progress_.begin(*matrix);
-          compress_matrix(problem_.parts, *matrix, target(*matrix, dense, received), received.folds);
-        }
+    const std::vector<const PlannedMatrix*> those = costliest_first(
+        matrices_, [&](const PlannedMatrix& matrix) { return matrix.block == block && matrix.matrix->input == input; });
+    std::optional<Received> received;
+    for (const PlannedMatrix* matrix : those) {
+      if (!claim_matrix(problem_.parts, *matrix)) continue;
+      if (!received) received = receive(dense, before, input);
+      progress_.begin(*matrix);
+      compress_matrix(problem_.parts, *matrix, target(*matrix, dense, *received), received->folds);
     }
     for (const PlannedMatrix* matrix : those) {
       problem_.parts.wait_for_layer(matrix->name);

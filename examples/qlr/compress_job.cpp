@@ -69,11 +69,13 @@ qlr::Parts open_parts(const CompressJob& job, const std::string& calibration) {
   identity.precision(17);
   identity << "model " << model.text() << ", " << calibration << ", bits " << settings.bits << ", method "
            << settings.method << (settings.uniform ? ", uniform" : "") << ", seed " << settings.seed;
-  return {settings.folder.empty() ? settings.output + ".parts" : settings.folder, identity.str()};
+  return {settings.folder.empty() ? settings.output + ".parts" : settings.folder,
+          identity.str(),
+          {settings.shard, settings.shards}};
 }
 
-bool is_to_do(const CompressSettings& settings, const qlr::Parts& parts, const PlannedMatrix& matrix) {
-  return matrix.is_mine(settings) && !parts.has_layer(matrix.name);
+bool claim_matrix(const qlr::Parts& parts, const PlannedMatrix& matrix) {
+  return !parts.has_layer(matrix.name) && parts.claim(matrix.name);
 }
 
 void compress_matrix(const qlr::Parts& parts, const PlannedMatrix& matrix, const qlr::Matrix& w,

@@ -42,8 +42,8 @@ struct CompressJob {
 /// @param calibration what the matrices are, and what they receive
 qlr::Parts open_parts(const CompressJob& job, const std::string& calibration);
 
-/// Whether a matrix is this process's to compress, and not yet done.
-bool is_to_do(const CompressSettings& settings, const qlr::Parts& parts, const PlannedMatrix& matrix);
+/// Whether a matrix is not compressed yet, and from now on this process's to compress.
+bool claim_matrix(const qlr::Parts& parts, const PlannedMatrix& matrix);
 
 /// Compresses a matrix its way and stores it as a part.
 void compress_matrix(const qlr::Parts& parts, const PlannedMatrix& matrix, const qlr::Matrix& w,

@@ -54,7 +54,6 @@ std::vector<PlannedMatrix> list_matching(const CompressJob& job) {
     planned.name = tensor.name;
     planned.rows = tensor.shape[job.settings.transposed ? 1 : 0];
     planned.cols = tensor.shape[job.settings.transposed ? 0 : 1];
-    planned.number = matrices.size();
     matrices.push_back(std::move(planned));
   }
   if (matrices.empty())
@@ -84,28 +83,28 @@ std::string identity_of(const CompressJob& job, const std::vector<PlannedMatrix>
          " " + fingerprint.text();
 }
 
-/// Measures those matrices of this process that are not yet: harm is the square of the loss, as many times as there are
-/// weights.
+/// Measures matrices that are not yet, as they fall to this process: harm is the square of the loss, as many times as
+/// there are weights.
 void measure_matrices(const CompressJob& job, const std::vector<PlannedMatrix>& matrices, const MatrixInputs& inputs,
                       const qlr::Parts& parts, CompressProgress& progress) {
-  for (const PlannedMatrix& matrix : matrices) {
-    if (!matrix.is_mine(job.settings) || has_measured(parts, matrix)) continue;
-    progress.measure(matrix);
+  for (const PlannedMatrix* matrix : costliest_first(matrices)) {
+    if (!claim_measuring(parts, *matrix)) continue;
+    progress.measure(*matrix);
     Measured measured =
-        measure_ways(job.settings, matrix, finite_weights(job, matrix), inputs.hessians(matrix.name, matrix.cols));
-    measured.harm = std::pow(measured.nearest_way(job.settings.bits).loss, 2) * matrix.weights();
-    store_measured(parts, matrix, measured);
+        measure_ways(job.settings, *matrix, finite_weights(job, *matrix), inputs.hessians(matrix->name, matrix->cols));
+    measured.harm = std::pow(measured.nearest_way(job.settings.bits).loss, 2) * matrix->weights();
+    store_measured(parts, *matrix, measured);
   }
 }
 
 void compress_matrices(const CompressJob& job, const std::vector<PlannedMatrix>& matrices, const MatrixInputs& inputs,
                        const qlr::Parts& parts, CompressProgress& progress) {
-  for (const PlannedMatrix& matrix : matrices) {
-    if (is_to_do(job.settings, parts, matrix)) {
-      progress.begin(matrix);
-      compress_matrix(parts, matrix, finite_weights(job, matrix), inputs.hessians(matrix.name, matrix.cols));
+  for (const PlannedMatrix* matrix : costliest_first(matrices)) {
+    if (claim_matrix(parts, *matrix)) {
+      progress.begin(*matrix);
+      compress_matrix(parts, *matrix, finite_weights(job, *matrix), inputs.hessians(matrix->name, matrix->cols));
     }
-    progress.finish(matrix);
+    progress.finish(*matrix);
   }
 }
 

@@ -1,5 +1,6 @@
 #include "matrix_plan.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <sstream>
 #include <stdexcept>
@@ -33,6 +34,10 @@ Measured from_text(const std::string& text, Method method, const CompressSetting
 
 std::string part_of(const PlannedMatrix& matrix) { return "plan " + matrix.name; }
 
+bool has_measured(const qlr::Parts& parts, const PlannedMatrix& matrix) {
+  return parts.text(part_of(matrix)).has_value();
+}
+
 void allocate_ways(const CompressSettings& settings, std::vector<PlannedMatrix>& matrices,
                    const std::vector<Measured>& measured) {
   std::vector<std::vector<qlr::Choice>> choices;
@@ -50,6 +55,17 @@ void allocate_ways(const CompressSettings& settings, std::vector<PlannedMatrix>&
 }
 
 }  // namespace
+
+std::vector<const PlannedMatrix*> costliest_first(const std::vector<PlannedMatrix>& matrices,
+                                                  const std::function<bool(const PlannedMatrix&)>& is_wanted) {
+  std::vector<const PlannedMatrix*> wanted;
+  for (const PlannedMatrix& matrix : matrices)
+    if (is_wanted(matrix)) wanted.push_back(&matrix);
+  const auto cost = [](const PlannedMatrix* matrix) { return matrix->weights() * double(matrix->cols); };
+  std::stable_sort(wanted.begin(), wanted.end(),
+                   [&](const PlannedMatrix* a, const PlannedMatrix* b) { return cost(a) > cost(b); });
+  return wanted;
+}
 
 Settings matrix_settings(const CompressSettings& settings) {
   Settings result;
@@ -73,8 +89,8 @@ Measured measure_ways(const CompressSettings& settings, const PlannedMatrix& mat
   return measured;
 }
 
-bool has_measured(const qlr::Parts& parts, const PlannedMatrix& matrix) {
-  return parts.text(part_of(matrix)).has_value();
+bool claim_measuring(const qlr::Parts& parts, const PlannedMatrix& matrix) {
+  return !has_measured(parts, matrix) && parts.claim(part_of(matrix));
 }
 
 void store_measured(const qlr::Parts& parts, const PlannedMatrix& matrix, const Measured& measured) {

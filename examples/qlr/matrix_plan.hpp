@@ -25,15 +25,16 @@ struct PlannedMatrix {
   const llama::BlockMatrix* matrix = nullptr;  ///< likewise; null: of another
   qlr::Index rows = 0;
   qlr::Index cols = 0;
-  std::size_t number = 0;  ///< among all; decides whose shard's it is
-  Way way;                 ///< what it gets
+  Way way;  ///< what it gets
 
   double weights() const { return double(rows) * double(cols); }
-
-  bool is_mine(const CompressSettings& settings) const {
-    return int(number % std::size_t(settings.shards)) == settings.shard;
-  }
 };
+
+/// Those matrices that are wanted, by falling m n^2, which rounding takes: of processes that take one after another in
+/// this order, none begins the costliest when the others have ended.
+std::vector<const PlannedMatrix*> costliest_first(
+    const std::vector<PlannedMatrix>& matrices,
+    const std::function<bool(const PlannedMatrix&)>& is_wanted = [](const PlannedMatrix&) { return true; });
 
 /// The settings that all matrices share.
 Settings matrix_settings(const CompressSettings& settings);
@@ -51,13 +52,13 @@ struct Measured {
 Measured measure_ways(const CompressSettings& settings, const PlannedMatrix& matrix, const qlr::Matrix& w,
                       const std::vector<qlr::Hessian>& folds);
 
-/// Whether parts hold what was measured of a matrix.
-bool has_measured(const qlr::Parts& parts, const PlannedMatrix& matrix);
+/// Whether a matrix is not measured yet, and from now on this process's to measure.
+bool claim_measuring(const qlr::Parts& parts, const PlannedMatrix& matrix);
 void store_measured(const qlr::Parts& parts, const PlannedMatrix& matrix, const Measured& measured);
 
 /// Gives each matrix the way that it is compressed: where bits are the same for all the widest that fits; else bits go
 /// where they help most, and the harm of a matrix follows the square of the expected loss from way to way.
-/// @param measure stores what is measured of the matrices of this process; called if that of any is missing
+/// @param measure claims and measures those that are not yet; called if there is one
 void choose_ways(const CompressSettings& settings, const qlr::Parts& parts, std::vector<PlannedMatrix>& matrices,
                  const std::function<void()>& measure);
 

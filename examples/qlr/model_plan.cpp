@@ -77,7 +77,8 @@ Measured measure(const PlanProblem& problem, const PlannedMatrix& matrix, const 
   return measured;
 }
 
-/// Measures those matrices of this process that are not yet, each with what the original's blocks in front of it make.
+/// Measures matrices that are not yet, as they fall to this process, each with what the original's blocks before it
+/// make.
 void measure_matrices(const PlanProblem& problem, const std::vector<PlannedMatrix>& matrices,
                       const std::function<void(const PlannedMatrix&)>& show) {
   const qlr::LlamaConfig& config = problem.model.config;
@@ -87,14 +88,14 @@ void measure_matrices(const PlanProblem& problem, const std::vector<PlannedMatri
     whole.advance(config, problem.blocks.block(block), problem.workers);
   predictions.keep(whole);
   Stream stream(problem.model, problem.sequences);
-  auto matrix = matrices.begin();
   for (qlr::Index block = 0; block < config.blocks; ++block) {
     const Stream before = head_of(stream, predictions.texts());
     HessianCollector collect(std::nullopt, problem.sequences.size(), problem.settings.threads);
     stream.advance(config, problem.blocks.block(block), problem.workers, std::ref(collect));
     const BlockHessians hessians = collect.take();
-    for (; matrix != matrices.end() && matrix->block == block; ++matrix) {
-      if (!matrix->is_mine(problem.settings) || has_measured(problem.parts, *matrix)) continue;
+    for (const PlannedMatrix* matrix :
+         costliest_first(matrices, [&](const PlannedMatrix& any) { return any.block == block; })) {
+      if (!claim_measuring(problem.parts, *matrix)) continue;
       show(*matrix);
       const std::vector<qlr::Hessian>& folds = hessians[std::size_t(matrix->matrix->input)];
       store_measured(problem.parts, *matrix, measure(problem, *matrix, folds, before, predictions));
@@ -115,7 +116,6 @@ std::vector<PlannedMatrix> list_matrices(const PlanProblem& problem) {
       const qlr::CheckpointTensor& tensor = *problem.checkpoint.find(planned.name);
       planned.rows = tensor.rows();
       planned.cols = tensor.row_size();
-      planned.number = matrices.size();
       matrices.push_back(std::move(planned));
     }
   return matrices;

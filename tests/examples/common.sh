@@ -42,5 +42,14 @@ refuse() {
   [ "$(ls -A out)" = "$before" ] || fail "expected no new file of: qlr $*"
 }
 
+# once COUNT LOG...: by these standard error streams of qlr compress, COUNT parts were made, and none twice.
+once() {
+  count=$1
+  shift
+  sed -n 's/^measuring /plan /p; s/^ *[0-9]* % \([^,]*\).*/\1/p' "$@" | sort >made
+  [ -z "$(uniq -d made)" ] || fail "expected nothing to be made twice, got $(uniq -d made)"
+  [ "$(wc -l <made)" -eq "$count" ] || fail "expected $count parts, got $(wc -l <made) in $*"
+}
+
 # expect FRAGMENT: it is in what the last command printed.
 expect() { grep -qF -e "$1" stdout || fail "expected '$1'"; }

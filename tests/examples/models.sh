@@ -1,5 +1,5 @@
 #!/bin/sh
-# A small model of random weights: compressed, measured, continued; by one process, by three, and by one that is killed.
+# A small model of random weights: compressed, measured, continued; by one process, by several, and by killed ones.
 . "$(dirname "$0")/common.sh"
 
 "$helper" model model.bin
@@ -27,6 +27,7 @@ holds "$(number relative_proxy_loss) > 0 && $(number relative_proxy_loss) < 0.3"
 holds "$(number seconds) > 0 && $(number peak_bytes) > 1e6"
 [ "$(grep -o '"name":' stdout | wc -l)" -eq 14 ] || fail "expected 14 matrices"
 expect '"name": "model.layers.1.mlp.down_proj.weight", "rows": 64, "cols": 96, "bits":'
+head -n 1 stderr | grep -q '^measuring model.layers.0.mlp.down_proj' || fail "expected the costliest matrix first"
 [ ! -e out/one.safetensors.parts ] || fail "expected no parts of a finished model"
 
 tell eval --model model.bin --compressed out/one.safetensors --text text.txt --json
@@ -64,12 +65,69 @@ done
 tell $compress --output out/shards.safetensors --parts out/parts --shard 0/3
 wait
 same "three processes" out/shards.safetensors
+once 28 stderr stderr.1 stderr.2
 
-# as Open MPI starts them
-OMPI_COMM_WORLD_SIZE=2 OMPI_COMM_WORLD_RANK=1 "$qlr" $compress --output out/ranks.safetensors 2>stderr.1 </dev/null &
-OMPI_COMM_WORLD_SIZE=2 OMPI_COMM_WORLD_RANK=0 tell $compress --output out/ranks.safetensors
-wait
-same "two ranks" out/ranks.safetensors
+# launch N COMMAND...: N processes as Open MPI starts them, by it where it is; succeeds if they all do
+mpirun="mpirun --allow-run-as-root --oversubscribe"
+if $mpirun -n 2 true >stdout 2>stderr; then
+  has_mpirun=true
+  launch() { $mpirun -n "$@" </dev/null; }
+else
+  has_mpirun=false
+  launch() (
+    export OMPI_COMM_WORLD_SIZE="$1"
+    shift
+    processes=
+    for rank in $(seq 0 $((OMPI_COMM_WORLD_SIZE - 1))); do
+      OMPI_COMM_WORLD_RANK=$rank "$@" </dev/null &
+      processes="$processes $!"
+    done
+    failed=0
+    for process in $processes; do wait "$process" || failed=1; done
+    exit $failed
+  )
+fi
+# ./rank SECONDS NAME: one of them, which compresses to out/NAME.safetensors, unless it is killed after so long
+cat >rank <<END
+#!/bin/sh
+exec timeout -s KILL "\$1" "$qlr" $compress --output "out/\$2.safetensors" \
+  >stdout.\$OMPI_COMM_WORLD_RANK 2>stderr.\$OMPI_COMM_WORLD_RANK
+END
+chmod +x rank
+# ranks N NAME: N processes make the file
+ranks() {
+  cases=$((cases + 1))
+  launch "$1" ./rank 300 "$2" >stdout 2>stderr || fail "expected success of $1 processes: $(cat stderr.?)"
+  same "$1 processes" "out/$2.safetensors"
+}
+
+# what processes of that number, and of one that is not there now, had claimed when they died
+mkdir out/ranks.safetensors.parts
+ln -s 1 out/ranks.safetensors.parts/part-model.layers.0.mlp.down_proj.weight.claim
+ln -s 4 out/ranks.safetensors.parts/part-plan%20model.layers.1.mlp.up_proj.weight.claim
+ranks 3 ranks
+once 28 stderr.0 stderr.1 stderr.2
+[ "$(find out/ranks.safetensors.parts -name '*.claim' | wc -l)" -eq 28 ] || fail "expected a claim for each part"
+grep -q ' % model.layers.0.mlp.down_proj' stderr.1 || fail "expected what process 1 had claimed"
+grep -q '^measuring model.layers.1.mlp.up_proj' stderr.1 || fail "expected what process 4 had claimed of process 1"
+for rank in 0 2; do
+  grep -q -e '^measuring ' -e ' % ' stderr.$rank || fail "expected work of process $rank of 3"
+done
+[ -s stdout.0 ] && [ ! -s stdout.1 ] || fail "expected the report of the first process alone"
+
+# all killed at once, again and again; then another number of processes
+for delay in 0.1 0.2 0.3 0.4 0.5 0.6; do
+  cases=$((cases + 1))
+  launch 3 ./rank $delay killed_ranks >stdout 2>stderr && break
+done
+ranks 2 killed_ranks
+
+# one dies, and mpirun ends the other
+if $has_mpirun; then
+  launch 1 ./rank 0.2 died : -n 1 ./rank 300 died >stdout 2>stderr &&
+    fail "expected mpirun to fail with a process that died"
+  ranks 2 died
+fi
 
 # killed again and again, each time a little later, until it is done
 for delay in 0.1 0.2 0.3 0.4 0.5 0.6 0.7 0.8 0.9 1; do

@@ -91,6 +91,7 @@ done
 tell $compress --matrices "$pattern" --inputs inputs --output out/shards.safetensors --parts out/parts --shard 0/3
 wait
 same "three processes" out/shards.safetensors
+once 8 stderr stderr.1 stderr.2
 [ ! -s stdout.1 ] || fail "expected no report of another shard"
 for delay in 0.1 0.2 0.3 0.4 0.5 0.6 0.7 0.8 0.9 1; do
   cases=$((cases + 1))

@@ -2,11 +2,14 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <cstddef>
 #include <filesystem>
 #include <fstream>
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "../format/filled_layer.hpp"
 #include "../io/temporary_directory.hpp"
@@ -74,6 +77,52 @@ TEST_CASE("what another process is about to store is waited for") {
   parts.wait_for_layer("theirs");
   CHECK(parts.has_layer("theirs"));
   other.join();
+}
+
+TEST_CASE("of several processes one is to make a part") {
+  const TemporaryDirectory directory;
+  constexpr int processes = 4;
+  constexpr int names = 200;
+  std::vector<std::vector<int>> claimed(processes);
+  std::vector<std::thread> threads;
+  for (int number = 0; number < processes; ++number)
+    threads.emplace_back([&, number] {
+      const Parts parts(directory.file("parts"), "task", {number, processes});
+      for (int name = 0; name < names; ++name)
+        if (parts.claim(std::to_string(name))) claimed[std::size_t(number)].push_back(name);
+    });
+  for (std::thread& thread : threads) thread.join();
+  std::vector<int> all;
+  for (const std::vector<int>& some : claimed) all.insert(all.end(), some.begin(), some.end());
+  std::sort(all.begin(), all.end());
+  REQUIRE(all.size() == names);
+  for (int name = 0; name < names; ++name) CHECK(all[std::size_t(name)] == name);
+  Parts(directory.file("parts"), "task").remove();
+  CHECK_FALSE(std::filesystem::exists(directory.file("parts")));
+}
+
+TEST_CASE("what a process that died had claimed is the next one's of its number") {
+  const TemporaryDirectory directory;
+  const auto process = [&](int number, int count) { return Parts(directory.file("parts"), "task", {number, count}); };
+  REQUIRE(process(2, 3).claim("a"));
+  CHECK_FALSE(process(1, 3).claim("a"));
+  CHECK(process(2, 3).claim("a"));
+  CHECK(process(2, 5).claim("a"));
+  CHECK_FALSE(process(1, 2).claim("a"));
+  CHECK(process(0, 2).claim("a"));
+  CHECK(process(0, 1).claim("a"));
+}
+
+TEST_CASE("claims that name nobody are refused") {
+  const TemporaryDirectory directory;
+  const Parts parts(directory.file("parts"), "task", {0, 2});
+  for (const char* const somebody : {"nobody", "-1", "1x", "99999999999"}) {
+    const auto claim = directory.file("parts/part-a.claim");
+    std::filesystem::create_symlink(somebody, claim);
+    CHECK_THROWS_WITH_AS(parts.claim("a"), doctest::Contains("expected a link to a process's number, got "),
+                         std::runtime_error);
+    std::filesystem::remove(claim);
+  }
 }
 
 TEST_CASE("names are those of files in the folder, or refused") {

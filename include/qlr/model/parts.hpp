@@ -1,5 +1,6 @@
 #pragma once
 
+#include <charconv>
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
@@ -24,16 +25,23 @@
 namespace qlr {
 inline namespace QLR_ARCH {
 
+/// One of `count` processes that share a folder of parts. Who is started in the place of one that died has its number.
+struct Shard {
+  int number = 0;  ///< of 0 to count - 1
+  int count = 1;
+};
+
 /// What is finished of a model that is being compressed: a folder with a file for each layer and each text.
 /// Files appear whole or not at all, so that a run that was killed goes on where it was, and several processes, on one
-/// machine or many, work on the same folder.
+/// machine or many, work on the same folder: whoever is free claims a part and makes it.
 ///
 /// All of them must work on the same task: `identity` says in free text what is done to what. Errors throw
 /// std::runtime_error and name the file.
 class Parts {
  public:
   /// Opens the folder, or makes it. @throws std::runtime_error if there is one of another identity
-  Parts(std::filesystem::path folder, const std::string& identity) : folder_(std::move(folder)) {
+  Parts(std::filesystem::path folder, const std::string& identity, Shard shard = {})
+      : folder_(std::move(folder)), shard_(shard) {
     std::filesystem::create_directories(folder_);
     const std::string path = (folder_ / "identity").string();
     if (!std::filesystem::exists(path)) write(path, identity);
@@ -42,6 +50,23 @@ class Parts {
   }
 
   const std::filesystem::path& folder() const noexcept { return folder_; }
+
+  /// Whether this process is to make a part, layer or text. Each asks for all that are missing before it waits for one.
+  ///
+  /// A claim is a symbolic link to its process's number, which appears with its content, on NFS too; it stays as long
+  /// as the parts. That of a process that died is the next one's of its number, modulo count: a run of any count goes
+  /// on where another was killed.
+  ///
+  /// @pre the part is not there. @post of the processes of a run one gets true, however often it asks
+  bool claim(std::string_view name) const {
+    if (shard_.count == 1) return true;
+    const std::string link = path(name, ".claim");
+    std::error_code failure;
+    std::filesystem::create_symlink(std::to_string(shard_.number), link, failure);
+    if (!failure) return true;
+    if (failure != std::errc::file_exists) throw std::runtime_error("cannot make " + link + ": " + failure.message());
+    return claimant(link) % shard_.count == shard_.number;
+  }
 
   bool has_layer(std::string_view name) const { return std::filesystem::exists(layer_path(name)); }
 
@@ -87,7 +112,7 @@ class Parts {
     wait([&] { return has_layer(name); });
   }
 
-  /// Removes all parts, and the folder if nothing else is in it. @pre no other process works on it
+  /// Removes all parts and claims, and the folder if nothing else is in it. @pre no other process works on it
   void remove() const {
     std::vector<std::filesystem::path> ours;
     for (const auto& entry : std::filesystem::directory_iterator(folder_))
@@ -97,10 +122,20 @@ class Parts {
   }
 
  private:
-  /// A part, or what a process that was killed had begun (OutputFile).
+  /// A part, a claim, or what a process that was killed had begun (OutputFile).
   static bool is_ours(std::string_view file) {
     return file == "identity" || file.rfind("part-", 0) == 0 ||
            (file.rfind("qlr-", 0) == 0 && file.size() > 4 && file.substr(file.size() - 4) == ".tmp");
+  }
+
+  static int claimant(const std::string& link) {
+    const std::string number = std::filesystem::read_symlink(link).string();
+    int value = -1;
+    const char* const end = number.data() + number.size();
+    const auto [stop, error] = std::from_chars(number.data(), end, value);
+    if (error != std::errc() || stop != end || value < 0)
+      throw std::runtime_error(link + ": expected a link to a process's number, got " + number);
+    return value;
   }
 
   template <class Condition>
@@ -145,6 +180,7 @@ class Parts {
   }
 
   std::filesystem::path folder_;
+  Shard shard_;
 };
 
 }  // namespace QLR_ARCH
