@@ -169,12 +169,33 @@ std::string to_text(const std::vector<Evaluation>& rows) {
   return text + "on " + std::to_string(rows.front().tokens) + " tokens\n";
 }
 
+qlr::Checkpoint open_llama(const std::string& path) {
+  qlr::Checkpoint checkpoint = qlr::value_or_throw(qlr::Checkpoint::open(path));
+  if (!checkpoint.llama()) throw std::runtime_error(path + ": expected a Llama model, " + checkpoint.why_not_llama());
+  return checkpoint;
+}
+
+/// A model to hold against the original: what qlr compress made of it, or any other of its shape.
+struct Compared {
+  StoredModel stored;
+  std::optional<double> bits_per_weight;
+};
+
+Compared load_compared(const std::string& path) {
+  Compared compared;
+  if (is_stored_model(path)) {
+    compared.stored = load_stored_model(path);
+    compared.bits_per_weight = compared.stored.bits_per_weight();
+  } else {
+    compared.stored.model = qlr::value_or_throw(llama::load_model(open_llama(path)));
+  }
+  return compared;
+}
+
 }  // namespace
 
 std::string evaluate(const EvalSettings& settings) {
-  const qlr::Checkpoint checkpoint = qlr::value_or_throw(qlr::Checkpoint::open(settings.model));
-  if (!checkpoint.llama())
-    throw std::runtime_error(settings.model + ": expected a Llama model, " + checkpoint.why_not_llama());
+  const qlr::Checkpoint checkpoint = open_llama(settings.model);
   const FoundTokenizer tokenizer = find_tokenizer(settings.model, settings.tokenizer, checkpoint);
   llama::Workers workers(settings.threads);
   const llama::Model original = qlr::value_or_throw(llama::load_model(checkpoint));
@@ -186,27 +207,27 @@ std::string evaluate(const EvalSettings& settings) {
   std::vector<Evaluation> rows(1);
   rows[0].name = "original";
   rows[0].file_bytes = bytes_of(settings.model);
-  StoredModel stored;
+  Compared compared;
   if (!settings.compressed.empty()) {
-    stored = load_stored_model(settings.compressed);
-    if (stored.model.config.vocabulary != original.config.vocabulary)
+    compared = load_compared(settings.compressed);
+    if (compared.stored.model.config.vocabulary != original.config.vocabulary)
       throw std::runtime_error(settings.compressed + ": expected a vocabulary of " +
                                std::to_string(original.config.vocabulary) + ", got " +
-                               std::to_string(stored.model.config.vocabulary));
+                               std::to_string(compared.stored.model.config.vocabulary));
     rows.resize(2);
     rows[1].name = "compressed";
     rows[1].file_bytes = bytes_of(settings.compressed);
-    rows[1].bits_per_weight = stored.bits_per_weight();
+    rows[1].bits_per_weight = compared.bits_per_weight;
   }
   const qlr::Index vocabulary = original.config.vocabulary;
   for (const Sequence& sequence : sequences) {
     const std::vector<float> of_original = predictions_of(original, sequence, workers);
     add_text(sequence, vocabulary, of_original, {}, rows[0]);
     if (rows.size() == 2)
-      add_text(sequence, vocabulary, predictions_of(stored.model, sequence, workers), of_original, rows[1]);
+      add_text(sequence, vocabulary, predictions_of(compared.stored.model, sequence, workers), of_original, rows[1]);
   }
   measure_speed(original, sequences, workers, rows[0]);
-  if (rows.size() == 2) measure_speed(stored.model, sequences, workers, rows[1]);
+  if (rows.size() == 2) measure_speed(compared.stored.model, sequences, workers, rows[1]);
   return settings.json ? to_json(rows.back()) : to_text(rows);
 }
 

@@ -44,6 +44,9 @@ holds "$(number nats_per_token) > 1"
 holds "$one_nats - $(number nats_per_token) < 0.5 && $one_nats - $(number nats_per_token) > -0.5"
 tell eval --model model.bin --compressed out/one.safetensors --self-text 300 --json
 holds "$(number tokens) > 200 && $(number kl_divergence) > 0"
+tell eval --model model.bin --compressed model.bin --text text.txt --json
+holds "$(number kl_divergence) < 1e-9 && $(number top1_agreement) == 1"
+! grep -q bits_per_weight stdout || fail "expected no bits a weight of a model that is not compressed"
 tell eval --model model.bin --compressed out/one.safetensors --text text.txt
 expect "original"
 expect "compressed"
@@ -168,6 +171,6 @@ refuse 2 "expected it or --self-calibrate" compress --model model.bin --output o
 refuse 2 "expected --method to be one of rates, caldera" $compress --method best --output out/no.safetensors
 refuse 2 "expected I/N" $compress --shard 3/3 --output out/no.safetensors
 refuse 1 "tokenizer" compress --model model.bin --tokenizer text.txt --calibration text.txt --output out/no.safetensors
-refuse 1 "expected metadata format" eval --model model.bin --compressed damaged.safetensors --text text.txt
+refuse 1 "damaged.safetensors: expected a Llama model" eval --model model.bin --compressed damaged.safetensors --text text.txt
 refuse 1 "expected a text of at least two tokens" eval --model model.bin --text empty.npy
 echo "$cases commands"
