@@ -14,12 +14,22 @@ namespace {
 using Floats = xsimd::batch<float>;
 constexpr Index lanes = Index(Floats::size);
 
+/// Of halves, then of quarters, and so on.
+template <std::size_t Count>
+float sum_of(const float (&x)[Count]) {
+  if constexpr (Count == 1) {
+    return x[0];
+  } else {
+    float halves[Count / 2];
+    for (std::size_t i = 0; i < Count / 2; ++i) halves[i] = x[i] + x[i + Count / 2];
+    return sum_of(halves);
+  }
+}
+
 float sum_of(const Floats& x) {
   alignas(64) float lane[lanes];
   x.store_aligned(lane);
-  for (Index half = lanes / 2; half > 0; half /= 2)
-    for (Index i = 0; i < half; ++i) lane[i] += lane[i + half];
-  return lane[0];
+  return sum_of(lane);
 }
 
 /// Products of Rows rows of W with Vectors rows of X: each sum has a register of its own, and the order of its terms
