@@ -46,14 +46,39 @@ Index dot_products(Index times) {
   return times * 12 * 8 * kernel::lanes<Isa>;
 }
 
-void time_dot_products(benchmark::State& state, int threads) {
+void time_dot_products(benchmark::State& state, int threads, Index (*dot_products)(Index), Index times) {
   Index operations = 0;
   for (auto _ : state)
     team_of(threads).run([&](int k) {
-      const Index done = dot_products(100000);
+      const Index done = dot_products(times);
       if (k == 0) operations += done * threads;
     });
   state.counters["op/s"] = rate(double(operations));
+}
+
+/// Codes of so many bits, four neighbours in the bytes of a word, taken from words in the first cache and multiplied by
+/// one x: what a product of any matrix does at least, with nothing to wait for. @return operations
+template <int Bits>
+Index unpacked_dot_products(Index times) {
+  using Isa = kernel::IsaOf<NativeArch>::type;
+  using kernel::Words;
+  constexpr int quads = 8 / Bits, words = 32, at_once = 8;
+  alignas(64) static std::uint32_t codes[std::size_t(words) * kernel::lanes<Isa>];
+  benchmark::DoNotOptimize(codes);
+  kernel::DotSum<Isa, (1 << Bits) - 1, 1 << 14> sums[std::size_t(at_once)];
+  const Words<Isa> mask(((1u << Bits) - 1) * 0x01010101u), x(0x01ff02feu);
+  for (Index k = 0; k < times; ++k)
+    for (int word = 0; word < words; word += at_once / quads)
+      kernel::unroll<at_once>([&](auto n) QLR_UNROLLED {
+        const std::uint32_t* const from = codes + (word + n / quads) * kernel::lanes<Isa>;
+        const Words<Isa> bits = kernel::load_words<Isa>(reinterpret_cast<const std::uint8_t*>(from));
+        sums[n].add(kernel::shift_right<n % quads * Bits, Isa>(bits) & mask, x);
+      });
+  for (auto& sum : sums) {
+    const auto total = sum.total();
+    benchmark::DoNotOptimize(&total);
+  }
+  return times * words * quads * 8 * kernel::lanes<Isa>;
 }
 
 }  // namespace
@@ -71,7 +96,14 @@ void register_ceilings() {
       add("l3" + ending, pages, l3_bytes, 16);
       add("l2" + ending, pages, l2_bytes, 256);
     }
-    register_row("int8_peak" + suffix, threads, [=](benchmark::State& state) { time_dot_products(state, threads); });
+    const auto add_dots = [&](const std::string& name, Index (*products)(Index), Index times) {
+      register_row(name + suffix, threads,
+                   [=](benchmark::State& state) { time_dot_products(state, threads, products, times); });
+    };
+    add_dots("int8_peak", dot_products, 100000);
+    add_dots("int8_unpacked1", unpacked_dot_products<1>, 5000);
+    add_dots("int8_unpacked2", unpacked_dot_products<2>, 10000);
+    add_dots("int8_unpacked4", unpacked_dot_products<4>, 20000);
   }
 }
 
