@@ -95,10 +95,10 @@ awk -F '\t' -v title="$cpu, $isa" -v cells="$cells" '
     return read > 0 ? sprintf("%.2f", value[key, place, "bytes"] / read) : "-"
   }
   function short(microseconds) { return sprintf(microseconds < 1000 ? "%.1f" : "%.0f", microseconds) }
-  $1 == "read" || $1 == "int8_peak" {
-    what = $1 == "read" ? sprintf("%s %.1f GB/s", $5, $8 * 1e-9) : sprintf("int8 %.0f GOP/s", $11 * 1e-9)
+  $1 == "read" || $1 ~ /^int8/ {
+    what = $1 == "read" ? sprintf("%s %.1f GB/s", $5, $8 * 1e-9) : sprintf("%s %.0f GOP/s", $1, $11 * 1e-9)
     if ($1 == "int8_peak") peak[$4] = $11 * 1e-9
-    else reading[$5 == "l3" ? "resident" : $5, $4, $6] = $8 * 1e-9
+    if ($1 == "read") reading[$5 == "l3" ? "resident" : $5, $4, $6] = $8 * 1e-9
     if ($6 == "4 KiB") what = what " (4 KiB pages)"
     ceilings[$4] = ceilings[$4] (ceilings[$4] == "" ? "" : ", ") what
     next

@@ -10,6 +10,6 @@ cmake --build --preset release --target qlr_cli
 qlr=build/release/qlr
 model=examples/data/stories3m
 small=build/stories3m.safetensors
-$qlr compress --model $model --self-calibrate 16000 --bits 2.5 --threads "$(nproc)" --output $small
-$qlr eval --model $model --compressed $small --self-text 8000 --threads "$(nproc)"
+$qlr compress --model $model --self-calibrate 8000 --bits 2.5 --threads "$(nproc)" --output $small
+$qlr eval --model $model --compressed $small --self-text 5000 --threads "$(nproc)"
 $qlr generate --model $small --prompt "once upon a time" --tokens 200 --seed 4

@@ -238,11 +238,15 @@ inline ColumnRates choose_rates(const Matrix& w, const SymmetricFactor& factor, 
     const auto counts_at = [&](double log_price) {
       return detail::counts_at_price(worth, rates, by_rate, double(m), std::exp2(log_price));
     };
-    for (int step = 0; step < 40; ++step) {
-      const double middle = 0.5 * (low + high);
-      (stored_bits(counts_at(middle)) > bits ? low : high) = middle;
-    }
+    std::vector<Index> too_many = counts_at(low);
     result.counts = counts_at(high);
+    for (int step = 0; step < 40 && too_many != result.counts; ++step) {
+      const double middle = 0.5 * (low + high);
+      std::vector<Index> counts = counts_at(middle);
+      const bool fits = stored_bits(counts) <= bits;
+      (fits ? high : low) = middle;
+      (fits ? result.counts : too_many) = std::move(counts);
+    }
     detail::fill_budget(result.counts, worth, rates, by_rate, bits, stored_bits);
     std::size_t next = 0;
     for (const std::size_t s : by_rate)
