@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -138,33 +139,45 @@ std::string to_json(const Evaluation& result) {
   return text.str();
 }
 
+std::string number(double value, int digits) {
+  char text[64];
+  std::snprintf(text, sizeof text, "%.*f", digits, value);
+  return text;
+}
+
+std::string number(const qlr::Estimate& value, int digits) {
+  return number(value.mean, digits) + " +- " + number(value.standard_error, digits);
+}
+
+/// Cells of a table's row, each ending where its column does.
+std::string to_line(const std::vector<std::string>& cells) {
+  constexpr int widths[] = {10, 18, 18, 20, 18, 13, 9, 16, 10};
+  std::string line;
+  for (std::size_t k = 0; k < cells.size(); ++k) {
+    const std::size_t width = std::size_t(widths[k]);
+    line += std::string(k == 0 ? 0 : 2, ' ');
+    line += std::string(width - std::min(width, cells[k].size()), ' ') + cells[k];
+  }
+  return line + "\n";
+}
+
 /// Rows of a table, the original first.
 std::string to_text(const std::vector<Evaluation>& rows) {
-  std::string text =
-      "                     nats a token   divergence        same top token   bits a weight   file, MB   prompt, "
-      "tokens/s   generation\n";
+  std::string text = to_line({"", "perplexity", "nats a token", "divergence", "same top token, %", "bits a weight",
+                              "file, MB", "prompt, tokens/s", "generation"});
   for (const Evaluation& row : rows) {
-    char line[320];
     const qlr::Estimate nats = row.nats.estimate();
-    std::snprintf(line, sizeof line, "%-18s %8.4f +- %.4f ", row.name.c_str(), nats.mean, nats.standard_error);
-    text += line;
+    const double perplexity = std::exp(nats.mean);
+    std::string divergence, top1;
     if (row.divergence) {
-      const qlr::Estimate kl = row.divergence->estimate();
-      const qlr::Estimate top1 = row.top1->estimate();
-      std::snprintf(line, sizeof line, " %.5f +- %.5f   %.2f +- %.2f %%", kl.mean, kl.standard_error, 100 * top1.mean,
-                    100 * top1.standard_error);
-      text += line;
-    } else {
-      text += "                                      ";
+      divergence = number(row.divergence->estimate(), 5);
+      const qlr::Estimate same = row.top1->estimate();
+      top1 = number(qlr::Estimate{100 * same.mean, 100 * same.standard_error}, 2);
     }
-    if (row.bits_per_weight)
-      std::snprintf(line, sizeof line, "   %9.4f", *row.bits_per_weight);
-    else
-      std::snprintf(line, sizeof line, "   %9s", "");
-    text += line;
-    std::snprintf(line, sizeof line, "   %12.3f   %16.0f   %10.0f\n", 1e-6 * row.file_bytes,
-                  row.prompt_tokens_per_second, row.generation_tokens_per_second);
-    text += line;
+    text += to_line({row.name, number(qlr::Estimate{perplexity, perplexity * nats.standard_error}, 4), number(nats, 4),
+                     divergence, top1, row.bits_per_weight ? number(*row.bits_per_weight, 4) : "",
+                     number(1e-6 * row.file_bytes, 3), number(row.prompt_tokens_per_second, 0),
+                     number(row.generation_tokens_per_second, 0)});
   }
   return text + "on " + std::to_string(rows.front().tokens) + " tokens\n";
 }
