@@ -1,5 +1,6 @@
 #include <chrono>
 #include <functional>
+#include <mutex>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -22,6 +23,7 @@
 #include "qlr/io/output_file.hpp"
 #include "qlr/model/parts.hpp"
 #include "samples.hpp"
+#include "side_by_side.hpp"
 #include "stored_model.hpp"
 #include "texts.hpp"
 #include "tokenizers.hpp"
@@ -68,12 +70,14 @@ class BlockLoop {
     const std::vector<const PlannedMatrix*> those = costliest_first(
         matrices_, [&](const PlannedMatrix& matrix) { return matrix.block == block && matrix.matrix->input == input; });
     std::optional<Received> received;
-    for (const PlannedMatrix* matrix : those) {
-      if (!claim_matrix(problem_.parts, *matrix)) continue;
-      if (!received) received = receive(dense, before, input);
-      progress_.begin(*matrix);
-      compress_matrix(problem_.parts, *matrix, target(*matrix, dense, *received), received->folds);
-    }
+    side_by_side(those, problem_.settings.threads,
+                 [&](const PlannedMatrix& matrix, int threads, std::unique_lock<std::mutex>& lock) {
+                   if (!claim_matrix(problem_.parts, matrix)) return;
+                   if (!received) received = receive(dense, before, input);
+                   progress_.begin(matrix);
+                   lock.unlock();
+                   compress_matrix(problem_.parts, matrix, target(matrix, dense, *received), received->folds, threads);
+                 });
     for (const PlannedMatrix* matrix : those) {
       problem_.parts.wait_for_layer(matrix->name);
       dense.*matrix->matrix->matrix = decoded_linear(*problem_.parts.layer<Layer>(matrix->name));

@@ -79,8 +79,10 @@ bool claim_matrix(const qlr::Parts& parts, const PlannedMatrix& matrix) {
 }
 
 void compress_matrix(const qlr::Parts& parts, const PlannedMatrix& matrix, const qlr::Matrix& w,
-                     const std::vector<qlr::Hessian>& folds) {
-  const qlr::Decomposition<Layer> made = make(matrix.way, w, folds);
+                     const std::vector<qlr::Hessian>& folds, int threads) {
+  Way way = matrix.way;
+  way.settings.threads = threads;
+  const qlr::Decomposition<Layer> made = make(way, w, folds);
   char loss[32];
   std::snprintf(loss, sizeof loss, "%.9g", made.report.relative_proxy_loss);
   parts.store_layer(matrix.name, *made.layer, {{"loss", loss}});

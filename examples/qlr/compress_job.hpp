@@ -47,7 +47,7 @@ bool claim_matrix(const qlr::Parts& parts, const PlannedMatrix& matrix);
 
 /// Compresses a matrix its way and stores it as a part.
 void compress_matrix(const qlr::Parts& parts, const PlannedMatrix& matrix, const qlr::Matrix& w,
-                     const std::vector<qlr::Hessian>& folds);
+                     const std::vector<qlr::Hessian>& folds, int threads);
 
 /// The tensors that are not among the matrices, as they are stored beside layers.
 OtherTensors other_tensors(const CompressJob& job, const std::vector<PlannedMatrix>& matrices, Wide wide);

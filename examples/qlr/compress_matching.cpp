@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <regex>
 #include <stdexcept>
@@ -14,6 +15,7 @@
 #include "qlr/core/expect.hpp"
 #include "qlr/core/result.hpp"
 #include "qlr/io/llama_metadata.hpp"
+#include "side_by_side.hpp"
 
 namespace cli {
 
@@ -87,25 +89,33 @@ std::string identity_of(const CompressJob& job, const std::vector<PlannedMatrix>
 /// there are weights.
 void measure_matrices(const CompressJob& job, const std::vector<PlannedMatrix>& matrices, const MatrixInputs& inputs,
                       const qlr::Parts& parts, CompressProgress& progress) {
-  for (const PlannedMatrix* matrix : costliest_first(matrices)) {
-    if (!claim_measuring(parts, *matrix)) continue;
-    progress.measure(*matrix);
-    Measured measured =
-        measure_ways(job.settings, *matrix, finite_weights(job, *matrix), inputs.hessians(matrix->name, matrix->cols));
-    measured.harm = std::pow(measured.nearest_way(job.settings.bits).loss, 2) * matrix->weights();
-    store_measured(parts, *matrix, measured);
-  }
+  side_by_side(costliest_first(matrices), job.settings.threads,
+               [&](const PlannedMatrix& matrix, int threads, std::unique_lock<std::mutex>& lock) {
+                 if (!claim_measuring(parts, matrix)) return;
+                 progress.measure(matrix);
+                 lock.unlock();
+                 CompressSettings settings = job.settings;
+                 settings.threads = threads;
+                 Measured measured = measure_ways(settings, matrix, finite_weights(job, matrix),
+                                                  inputs.hessians(matrix.name, matrix.cols));
+                 measured.harm = std::pow(measured.nearest_way(settings.bits).loss, 2) * matrix.weights();
+                 store_measured(parts, matrix, measured);
+               });
 }
 
 void compress_matrices(const CompressJob& job, const std::vector<PlannedMatrix>& matrices, const MatrixInputs& inputs,
                        const qlr::Parts& parts, CompressProgress& progress) {
-  for (const PlannedMatrix* matrix : costliest_first(matrices)) {
-    if (claim_matrix(parts, *matrix)) {
-      progress.begin(*matrix);
-      compress_matrix(parts, *matrix, finite_weights(job, *matrix), inputs.hessians(matrix->name, matrix->cols));
-    }
-    progress.finish(*matrix);
-  }
+  side_by_side(costliest_first(matrices), job.settings.threads,
+               [&](const PlannedMatrix& matrix, int threads, std::unique_lock<std::mutex>& lock) {
+                 if (claim_matrix(parts, matrix)) {
+                   progress.begin(matrix);
+                   lock.unlock();
+                   compress_matrix(parts, matrix, finite_weights(job, matrix),
+                                   inputs.hessians(matrix.name, matrix.cols), threads);
+                   lock.lock();
+                 }
+                 progress.finish(matrix);
+               });
 }
 
 }  // namespace

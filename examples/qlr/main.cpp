@@ -257,7 +257,8 @@ CLI::App* add_eval(CLI::App& app, cli::EvalSettings& settings) {
       ->type_name("FILE");
   command->add_option("--tokenizer", settings.tokenizer, "tokenizer.json or llama2.c's .bin [beside the model]")
       ->type_name("FILE");
-  command->add_option("--compressed", settings.compressed, "what qlr compress made of it, or another model")->type_name("FILE");
+  command->add_option("--compressed", settings.compressed, "what qlr compress made of it, or another model")
+      ->type_name("FILE");
   CLI::Option* text = command->add_option("--text", settings.text, "to predict")->type_name("FILE");
   CLI::Option* self = command
                           ->add_option("--self-text", settings.self_tokens,

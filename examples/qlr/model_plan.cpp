@@ -1,6 +1,7 @@
 #include "model_plan.hpp"
 
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <stdexcept>
 #include <utility>
@@ -8,6 +9,7 @@
 #include "calibration_run.hpp"
 #include "product.hpp"
 #include "qlr/model/predictions.hpp"
+#include "side_by_side.hpp"
 #include "stored_model.hpp"
 
 namespace cli {
@@ -61,18 +63,39 @@ Stream head_of(const Stream& stream, std::size_t texts) {
   return result;
 }
 
+/// Two matrices in each other's place, for a while.
+class Exchanged {
+ public:
+  Exchanged(std::unique_ptr<llama::Linear>& a, std::unique_ptr<llama::Linear>& b) : a_(a), b_(b) { a_.swap(b_); }
+  ~Exchanged() { a_.swap(b_); }
+  Exchanged(const Exchanged&) = delete;
+  Exchanged& operator=(const Exchanged&) = delete;
+
+ private:
+  std::unique_ptr<llama::Linear>&a_, &b_;
+};
+
+/// @param lock held, but for what needs no other matrix
 Measured measure(const PlanProblem& problem, const PlannedMatrix& matrix, const std::vector<qlr::Hessian>& folds,
-                 const Stream& before, const Predictions& predictions) {
-  const CompressSettings& settings = problem.settings;
+                 const Stream& before, const Predictions& predictions, int threads,
+                 std::unique_lock<std::mutex>& lock) {
   llama::Block& block = problem.blocks.block(matrix.block);
   std::unique_ptr<llama::Linear>& place = block.*matrix.matrix->matrix;
   const qlr::Matrix w = weights_of(*place);
+  lock.unlock();
+  CompressSettings settings = problem.settings;
+  settings.threads = threads;
   Measured measured = measure_ways(settings, matrix, w, folds);
-  const qlr::Decomposition<Layer> trial = make(measured.nearest_way(settings.bits), w, folds);
-  std::unique_ptr<llama::Linear> original = std::exchange(place, decoded_linear(*trial.layer));
+  Way way = measured.nearest_way(settings.bits);
+  // what descent takes from the loss, it takes from all alike: harms are only compared
+  if (way.method == Method::rates) way.settings.iterations = 0;
+  std::unique_ptr<llama::Linear> trial = decoded_linear(*make(way, w, folds).layer);
+  lock.lock();
   Stream stream = before;
-  stream.advance(problem.model.config, block, problem.workers);
-  place = std::move(original);
+  {
+    const Exchanged exchanged(place, trial);
+    stream.advance(problem.model.config, block, problem.workers);
+  }
   measured.harm = predictions.divergence_from(std::move(stream), matrix.block + 1);
   return measured;
 }
@@ -93,13 +116,14 @@ void measure_matrices(const PlanProblem& problem, const std::vector<PlannedMatri
     HessianCollector collect(std::nullopt, problem.sequences.size(), problem.settings.threads);
     stream.advance(config, problem.blocks.block(block), problem.workers, std::ref(collect));
     const BlockHessians hessians = collect.take();
-    for (const PlannedMatrix* matrix :
-         costliest_first(matrices, [&](const PlannedMatrix& any) { return any.block == block; })) {
-      if (!claim_measuring(problem.parts, *matrix)) continue;
-      show(*matrix);
-      const std::vector<qlr::Hessian>& folds = hessians[std::size_t(matrix->matrix->input)];
-      store_measured(problem.parts, *matrix, measure(problem, *matrix, folds, before, predictions));
-    }
+    side_by_side(
+        costliest_first(matrices, [&](const PlannedMatrix& any) { return any.block == block; }),
+        problem.settings.threads, [&](const PlannedMatrix& matrix, int threads, std::unique_lock<std::mutex>& lock) {
+          if (!claim_measuring(problem.parts, matrix)) return;
+          show(matrix);
+          const std::vector<qlr::Hessian>& folds = hessians[std::size_t(matrix.matrix->input)];
+          store_measured(problem.parts, matrix, measure(problem, matrix, folds, before, predictions, threads, lock));
+        });
   }
 }
 
