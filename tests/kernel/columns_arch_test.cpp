@@ -73,7 +73,7 @@ TEST_CASE("products of columns agree with the reference beyond the columns that 
   check_product(RandomLayer<QplusLR<Kinds>>(1, extents_of_widths(17, 0, {530, 3, 600, 0, 0, 513})), 5);
 }
 
-TEST_CASE("products of columns agree with the reference in more rows than are multiplied segment by segment at a time") {
+TEST_CASE("products of columns agree with the reference in more rows than a segment multiplies at once") {
   for (const Index batch : {1, 3})
     check_product(RandomLayer<QplusLR<Rates, L, R>>(1, extents_of_widths(1100, 5, {3, 8, 0, 16, 0, 0, 17})), batch);
 }
