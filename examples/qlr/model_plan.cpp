@@ -79,9 +79,7 @@ class Exchanged {
 Measured measure(const PlanProblem& problem, const PlannedMatrix& matrix, const std::vector<qlr::Hessian>& folds,
                  const Stream& before, const Predictions& predictions, int threads,
                  std::unique_lock<std::mutex>& lock) {
-  llama::Block& block = problem.blocks.block(matrix.block);
-  std::unique_ptr<llama::Linear>& place = block.*matrix.matrix->matrix;
-  const qlr::Matrix w = weights_of(*place);
+  const qlr::Matrix w = weights_of(*(problem.blocks.block(matrix.block).*matrix.matrix->matrix));
   lock.unlock();
   CompressSettings settings = problem.settings;
   settings.threads = threads;
@@ -93,7 +91,8 @@ Measured measure(const PlanProblem& problem, const PlannedMatrix& matrix, const 
   lock.lock();
   Stream stream = before;
   {
-    const Exchanged exchanged(place, trial);
+    llama::Block& block = problem.blocks.block(matrix.block);  // others have asked for other blocks meanwhile
+    const Exchanged exchanged(block.*matrix.matrix->matrix, trial);
     stream.advance(problem.model.config, block, problem.workers);
   }
   measured.harm = predictions.divergence_from(std::move(stream), matrix.block + 1);
