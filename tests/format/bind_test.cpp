@@ -226,7 +226,7 @@ TEST_CASE("bind refuses extents that lie") {
       {{9, 17}, "expected an extent for rank, got the end of the extents"},
       {{9, 17, 3, 0}, "expected 3 extents, got 4"},
       {{10, 17, 3}, "expected q.scale as U8 [40], got U8 [36]"},
-      {{9, 12, 3}, "expected q.codes as U8 [128], got U8 [192]"},
+      {{9, 33, 3}, "expected q.codes as U8 [192], got U8 [128]"},
       {{9, 17, 9}, "expected l.codes as U8 "},
       {{0xffffffff, 17, 3}, "expected rows of at most 268435456, got 4294967295"},
       {{0x10000000, 0x10000000, 0x10000000}, "expected q.codes as U8 ["},

@@ -151,11 +151,12 @@ TEST_CASE("Columns of uniform segments is what its stored bytes say") {
     for (Index i = 0; i < rows; ++i) {
       double expected = 0;
       if (number == 0) {
-        const auto* codes = static_cast<const std::uint8_t*>(qlr::test::tensor(tensors, "0.codes").data);
+        const auto* codes = static_cast<const std::uint8_t*>(qlr::test::tensor(tensors, "codes").data);
         expected = (qlr::Packing<2>::get(codes, rows, 9, i, k) - 1.5) *
                    qlr::test::scale_value<qlr::Fp16>(tensors, "0.scale", 1, 0, k);
       } else if (number == 2) {
-        const auto* codes = static_cast<const std::uint8_t*>(qlr::test::tensor(tensors, "2.codes").data);
+        // behind 70 rows of 9 codes of 2 bits
+        const auto* codes = static_cast<const std::uint8_t*>(qlr::test::tensor(tensors, "codes").data) + 70 * 3;
         expected = (qlr::Packing<4>::get(codes, rows, 10, i, k) - 7.5) *
                    qlr::test::scale_value<qlr::Float>(tensors, "2.scale", 1, 0, k);
       }
@@ -192,16 +193,16 @@ TEST_CASE("Columns of memory that nobody filled decodes to zeros") {
   for (const float weight : decoded_term(**owned)) CHECK(weight == 0);
 }
 
-TEST_CASE("Columns stores its segments' tensors under their numbers, and four bits a column") {
-  using Term = Columns<NoQ, Two, Asymmetric>;
-  const auto owned = filled<QplusLR<Term>>({64, 11, 0, 2, 4, 5}, 1);
+TEST_CASE("Columns stores codes together, its segments' scales under their numbers, and four bits a column") {
+  using Term = Columns<NoQ, Two, Four, Asymmetric>;
+  const auto owned = filled<QplusLR<Term>>({64, 11, 0, 2, 4, 0, 5}, 1);
   std::vector<std::string> names;
   for (const BoundTensor& tensor : qlr::stored_tensors(*owned)) names.push_back(tensor.info.name);
   std::sort(names.begin(), names.end());
-  CHECK(names == std::vector<std::string>{"q.1.codes", "q.1.scale", "q.1.scale.top", "q.2.codes", "q.2.minimum",
-                                          "q.2.scale", "q.segments"});
+  CHECK(names ==
+        std::vector<std::string>{"q.1.scale", "q.1.scale.top", "q.3.minimum", "q.3.scale", "q.codes", "q.segments"});
   const Index codes = 64 + 192;  // 64 rows of a byte, and of 3: 5 codes of 3 bits in planes of 2 and of 1
-  const Index bytes = 6 + codes + 4 + 4 + 2 * 64 * 2 + 6 * 4;
+  const Index bytes = 6 + codes + 4 + 4 + 2 * 64 * 2 + 7 * 4;
   CHECK(owned->bits_per_weight() == doctest::Approx(8.0 * double(bytes) / (64 * 11)));
 }
 
@@ -355,9 +356,9 @@ TEST_CASE("bind refuses extents of segments that lie") {
       {{65, 10, 0, 2, 4, 3}, "expected segments of 10 columns together, got 9"},
       {{65, 9, 0, 0x10000001, 4, 3}, "expected a segment's columns of at most 268435456, got 268435457"},
       {{65, 9, 0, 0x10000000, 0x10000000, 0x10000000}, "expected segments of 9 columns together, got 805306368"},
-      {{65, 9, 0, 2, 3, 4}, "expected q.1.scale as U8 [3], got U8 [4]"},
-      {{65, 9, 0, 0, 4, 5}, "expected q.2.codes as U8 [320], got U8 [256]"},
-      {{65, 9, 0, 3, 4, 2}, "expected q.2.codes as U8 [192], got U8 [256]"},
+      {{65, 9, 0, 3, 3, 3}, "expected q.1.scale as U8 [3], got U8 [4]"},
+      {{65, 9, 0, 0, 4, 5}, "expected q.codes as U8 [320], got U8 [256]"},
+      {{65, 9, 0, 3, 4, 2}, "expected q.codes as U8 [192], got U8 [256]"},
       {{65, 11, 0, 4, 4, 3}, "expected q.segments as U8 [6], got U8 [5]"},
   };
   for (const auto& lie : lies) {
@@ -371,7 +372,7 @@ TEST_CASE("bind looks at what the segments store") {
   Offer offer;
   qlr::writable(static_cast<const float*>(offer.tensor("q.1.scale.top").data))[0] = NAN;
   CHECK(contains(offer.refusal(), "expected a finite top of at least 0 for Log8 scales, got "));
-  for (const char* name : {"q.segments", "q.1.codes", "q.1.scale", "q.1.scale.top", "q.2.codes", "q.2.scale"}) {
+  for (const char* name : {"q.segments", "q.codes", "q.1.scale", "q.1.scale.top", "q.2.scale"}) {
     Offer missing;
     missing.tensor(name).info.name = "other";
     CHECK(missing.refusal() == "expected a tensor " + std::string(name) + ", got none of that name");
@@ -423,13 +424,10 @@ TEST_CASE("the worked example of Columns in docs/formats.md") {
   const auto tensors = qlr::stored_tensors(**owned);
   const auto* bytes = static_cast<const std::uint8_t*>(qlr::test::tensor(tensors, "q.segments").data);
   CHECK(std::vector<int>(bytes, bytes + 3) == std::vector<int>{0x21, 0x01, 0x01});
-  const std::pair<const char*, int> codes[] = {{"q.1.codes", 0x39}, {"q.2.codes", 0x01}};
-  for (const auto& of_segment : codes) {
-    const BoundTensor& tensor = qlr::test::tensor(tensors, of_segment.first);
-    REQUIRE(tensor.info.bytes() == 128);
-    const auto* stored = static_cast<const std::uint8_t*>(tensor.data);
-    for (int at = 0; at < 128; ++at) CHECK(int(stored[at]) == (at == 0 ? of_segment.second : 0));
-  }
+  const BoundTensor& codes = qlr::test::tensor(tensors, "q.codes");
+  REQUIRE(codes.info.bytes() == 64);
+  const auto* stored = static_cast<const std::uint8_t*>(codes.data);
+  for (int at = 0; at < 64; ++at) CHECK(int(stored[at]) == (at == 0 ? 0x39 : at == 1 ? 0x01 : 0));
   CHECK(qlr::extents_of(**owned) == Extents{1, 5, 0, 1, 3, 1});
   CHECK((*owned)->type_name() ==
         "QplusLR<Columns<NoQ,Quantized<Uniform<2>,PerBlock<All,1>,Fp16>,Quantized<Uniform<4>,PerBlock<All,1>,Fp16>>,"

@@ -67,10 +67,10 @@ TEST_CASE("bits_per_weight counts codes, scales, seeds and extents") {
   constexpr Index extents = 3 * 4;  // rows, columns and rank
   // 64 rows of 8 bytes; 32 scales
   check_bytes<QplusLR<Q2>>({64, 32, 0}, 512 + 64 + extents);
-  // 65 rows of 2 + 1 bytes are 195, to 256 and 64 more; 65 x 3 scales and their top
+  // 65 rows of 2 + 1 bytes are 195, and 4 for each of the 15 rows that are lacking to 80, to 256; 65 x 3 scales, a top
   check_bytes<QplusLR<qlr::Quantizer<3, qlr::PerGroup<2>, qlr::Uniform, qlr::Log8>>>({65, 5, 0},
-                                                                                     320 + 195 + 4 + extents);
-  // 7 rows of 18 bytes are 126, to 128 and 64 more
+                                                                                     256 + 195 + 4 + extents);
+  // 7 rows of 18 bytes are 126, and 4 for each of the 9 rows that are lacking to 16, to 192
   check_bytes<QplusLR<qlr::DenseFp16>>({7, 9, 0}, 192 + extents);
   // one scale and one minimum for each of 16 x 2 groups
   check_bytes<QplusLR<qlr::Quantizer<4, qlr::PerGroup<32>, qlr::UniformAsymmetric>>>({16, 64, 0},
@@ -78,7 +78,7 @@ TEST_CASE("bits_per_weight counts codes, scales, seeds and extents") {
   // Q: 64 rows of 32 bytes, 128 scales; L: 64 rows of 8 bytes, 16 scales; R: 16 rows of 64 bytes, 16 scales; two seeds
   check_bytes<Transformed<QplusLR<Q2, L4, R4>, qlr::Hadamard, qlr::Hadamard>>(
       {64, 128, 16}, (2048 + 256) + (512 + 32) + (1024 + 32) + 2 * 8 + extents);
-  // codes; scales as 2 rows of 64 codes of 8 bits, 128 bytes and 64 more, and one float a row
+  // codes; scales as 2 rows of 64 codes of 8 bits, 128 bytes and 4 for each of 14, and one float a row
   check_bytes<QplusLR<qlr::Quantizer<4, qlr::PerGroup<64>, qlr::NormalFloat,
                                      qlr::Quantizer<8, qlr::PerGroup<256>, qlr::Uniform, qlr::Float>>>>(
       {64, 128, 0}, 4096 + 192 + 8 + extents);

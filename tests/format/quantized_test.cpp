@@ -292,9 +292,9 @@ TEST_CASE("the worked example of docs/formats.md") {
   const std::uint8_t code_bytes[] = {0x08, 0x1d, 0x37, 0x22, 0x30, 0x0f};
   const std::uint8_t scale_bytes[] = {0x00, 0x3c, 0x00, 0x40, 0x00, 0x38, 0x00, 0x00};
   const auto tensors = qlr::stored_tensors(term);
-  REQUIRE(tensors[0].info.bytes() == 128);
+  REQUIRE(tensors[0].info.bytes() == 64);
   const auto* stored = static_cast<const std::uint8_t*>(tensors[0].data);
-  for (int at = 0; at < 128; ++at) CHECK(stored[at] == (at < 6 ? code_bytes[at] : 0));
+  for (int at = 0; at < 64; ++at) CHECK(stored[at] == (at < 6 ? code_bytes[at] : 0));
   CHECK(std::equal(scale_bytes, scale_bytes + 8, static_cast<const std::uint8_t*>(tensors[1].data)));
   CHECK(decoded_term(term) == std::vector<float>{-3.5f, -2.5f, -1.5f, -0.5f, 0.25f, 0.75f,  //
                                                  7, 5, 3, 1, -0.0f, -0.0f});

@@ -309,9 +309,9 @@ TEST_CASE("the worked example of a trellis in docs/formats.md") {
   Term::Codes::set(qlr::writable(term.codes()), 2, 1, 1, 0, 1);
   for (int j = 0; j < 3; ++j) qlr::writable(term.scales().data())[j] = qlr::to_half(std::exp2(float(-j)));
   const auto tensors = qlr::stored_tensors(term);
-  REQUIRE(tensors[0].info.bytes() == 128);
+  REQUIRE(tensors[0].info.bytes() == 64);
   const auto* codes = static_cast<const std::uint8_t*>(tensors[0].data);
-  for (int at = 0; at < 128; ++at) CHECK(codes[at] == (at == 1 ? 1 : 0));
+  for (int at = 0; at < 64; ++at) CHECK(codes[at] == (at == 1 ? 1 : 0));
   const std::uint8_t scale_bytes[] = {0x00, 0x3c, 0x00, 0x38, 0x00, 0x34};
   REQUIRE(tensors[1].info.bytes() == 6);
   CHECK(std::equal(scale_bytes, scale_bytes + 6, static_cast<const std::uint8_t*>(tensors[1].data)));

@@ -38,9 +38,10 @@ inline constexpr bool is_segment<NoQ> = true;
 /// Qs[segment(j)], and is there behind the columns before it that belong to the same one. A segment is a Quantized, or
 /// NoQ for columns of zeros. A view.
 ///
-/// Stored tensors: `segments`, four bits a column, the even one in the low half of its byte; then those of every
-/// segment, "0." and so on before their names. A column's place in its segment follows from counting, so no permutation
-/// is stored.
+/// Stored tensors: `segments`, four bits a column, the even one in the low half of its byte; `codes`, those of the
+/// segments one behind another, padded together (padded_code_bytes); then the scales of every segment that has columns,
+/// "0." and so on before their names. A column's place in its segment follows from counting, so no permutation is
+/// stored.
 template <class... Qs>
 class Columns {
  public:
@@ -115,7 +116,7 @@ class Columns {
       if (found[number] != stored.cols())
         status = Error{"expected " + std::to_string(stored.cols()) + " columns in segment " + std::to_string(number) +
                        ", got " + std::to_string(found[number])};
-      else
+      else if (stored.cols() > 0)
         status = stored.check();
     });
     return status;
@@ -159,8 +160,18 @@ class Columns {
   template <class Visitor>
   void visit_tensors(Visitor& visitor, const std::string& prefix) {
     visitor(vector_info<std::uint8_t>(prefix + "segments", ceil_divide(cols_, 2)), segments_);
+    Index used = 0;
+    for_each_segment([&](const auto& stored) { used += code_bytes(stored); });
+    visitor(code_info(prefix + "codes", padded_code_bytes(used, rows_)), codes_);
+    Index offset = 0;
     int number = 0;
-    for_each_segment([&](auto& stored) { stored.visit_tensors(visitor, prefix + std::to_string(number++) + "."); });
+    for_each_segment([&](auto& stored) {
+      const std::string own = prefix + std::to_string(number++) + ".";
+      if (stored.cols() == 0) return;
+      place_codes(stored, codes_ == nullptr ? nullptr : codes_ + offset);
+      offset += code_bytes(stored);
+      visit_scales(stored, visitor, own);
+    });
   }
 
  private:
@@ -186,8 +197,28 @@ class Columns {
   }
   void add_segment_rows(const NoQ&, int, Index, Index, MatrixView<float>) const noexcept {}
 
+  template <class Segment>
+  static Index code_bytes(const Segment& stored) noexcept {
+    return stored.code_bytes();
+  }
+  static Index code_bytes(const NoQ&) noexcept { return 0; }
+
+  template <class Segment>
+  static void place_codes(Segment& stored, const std::uint8_t* codes) noexcept {
+    stored.place_codes(codes);
+  }
+  static void place_codes(NoQ&, const std::uint8_t*) noexcept {}
+
+  template <class Segment, class Visitor>
+  static void visit_scales(Segment& stored, Visitor& visitor, const std::string& prefix) {
+    stored.visit_scales(visitor, prefix);
+  }
+  template <class Visitor>
+  static void visit_scales(NoQ&, Visitor&, const std::string&) {}
+
   std::tuple<Qs...> terms_;
   const std::uint8_t* segments_ = nullptr;
+  const std::uint8_t* codes_ = nullptr;
   Index rows_ = 0;
   Index cols_ = 0;
 };

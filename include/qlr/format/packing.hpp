@@ -33,6 +33,12 @@ struct BlockIsWholeLoads {
 
 }  // namespace rule
 
+/// Bytes of a tensor of codes of so many rows that take `used` bytes: four more for each row that the last 16 lack,
+/// rounded up to a multiple of 64; 0 if there are no codes.
+constexpr Index padded_code_bytes(Index used, Index rows) noexcept {
+  return used == 0 ? 0 : round_up(used + 4 * (round_up(rows, load_rows) - rows), 64);
+}
+
 /// A word that every row has once in a plane.
 struct Piece {
   Index step_offset;  ///< bytes that each row has in the steps before its own
@@ -58,9 +64,8 @@ struct Piece {
 ///   left; for them plane follows plane, piece follows piece, and a piece is their words, row after row: a kernel that
 ///   sums a block's rows reads line after line. In a tensor aligned to 64 bytes every block is, and in blocks of
 ///   BlockRows rows the words of every 16 rows are, those of a shorter last step excepted.
-/// - **Padding.** A row is padded to whole bytes per plane and no row is added. The tensor is padded with zeros to a
-///   multiple of 64 bytes, and by 64 more unless rows is a multiple of 16: so 16 rows of a piece can be loaded from any
-///   multiple of 16 rows on without leaving the tensor.
+/// - **Padding.** A row is padded to whole bytes per plane and no row is added. The tensor is padded with zeros as
+///   padded_code_bytes() says: 16 rows of a piece can be loaded from any multiple of 16 rows on without leaving it.
 ///
 /// No byte is shared between rows: threads may set different rows of one tensor at a time.
 template <int CodeBits, Index BlockRows = block_rows>
@@ -97,8 +102,7 @@ struct Packing : private rule::CodeIsOneToThirtyTwoBits<CodeBits>, private rule:
 
   /// Bytes of the tensor, padding included; 0 if it has no codes.
   static constexpr Index bytes(Index rows, Index tiles) noexcept {
-    const Index used = rows * row_bytes(tiles);
-    return used == 0 ? 0 : round_up(used, 64) + (rows % load_rows == 0 ? 0 : 64);
+    return padded_code_bytes(rows * row_bytes(tiles), rows);
   }
 
   /// Blocks of the tensor.
@@ -247,7 +251,7 @@ static_assert(Packing<3>::planes == 2 && Packing<3>::width(0) == 2 && Packing<3>
 static_assert(Packing<7>::planes == 3 && Packing<7>::shift(0) == 0 && Packing<7>::shift(1) == 4 &&
               Packing<7>::shift(2) == 6);
 static_assert(Packing<2>::row_bytes(16) == 4 && Packing<2>::row_bytes(17) == 5 && Packing<3>::row_bytes(17) == 8);
-static_assert(Packing<2>::bytes(64, 17) == 320 && Packing<2>::bytes(63, 17) == 384 && Packing<2>::bytes(0, 17) == 0 &&
+static_assert(Packing<2>::bytes(64, 17) == 320 && Packing<2>::bytes(63, 17) == 320 && Packing<2>::bytes(0, 17) == 0 &&
               Packing<2>::bytes(63, 0) == 0);
 static_assert(Packing<2>::pieces(0, 26) == 3 && Packing<2>::piece(0, 1, 26).bytes == 2 &&
               Packing<2>::piece(0, 2, 26).bytes == 1 && Packing<2>::piece(0, 2, 26).offset == 6 &&

@@ -146,9 +146,18 @@ class Quantized {
   template <class Visitor>
   void visit_tensors(Visitor& visitor, const std::string& prefix) {
     visitor(code_info(prefix + "codes", Codes::bytes(rows_, tiles())), codes_);
+    visit_scales(visitor, prefix);
+  }
+
+  /// The same without the codes, for a term whose codes lie among others.
+  template <class Visitor>
+  void visit_scales(Visitor& visitor, const std::string& prefix) {
     scales_.visit_tensors(visitor, prefix + "scale");
     minima_.visit_tensors(visitor, prefix + "minimum");
   }
+  /// Bytes of the codes, without the padding of a tensor.
+  Index code_bytes() const noexcept { return rows_ * Codes::row_bytes(tiles()); }
+  void place_codes(const std::uint8_t* codes) noexcept { codes_ = codes; }
 
  private:
   Quantized(Index rows, Index cols) noexcept : rows_(rows), cols_(cols) {}

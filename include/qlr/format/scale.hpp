@@ -134,7 +134,7 @@ class LogScales : public ScaleOrder {
   }
   void append_extents(Extents&) const {}
   Status check() const {
-    if (std::isfinite(*top_) && *top_ >= 0) return {};
+    if (count() == 0 || (std::isfinite(*top_) && *top_ >= 0)) return {};
     return Error{"expected a finite top of at least 0 for Log8 scales, got " + std::to_string(*top_)};
   }
 
@@ -159,7 +159,7 @@ class LogScales : public ScaleOrder {
   template <class Visitor>
   void visit_tensors(Visitor& visitor, const std::string& prefix) {
     visitor(vector_info<std::uint8_t>(prefix, count()), codes_);
-    visitor(vector_info<float>(prefix + ".top", 1), top_);
+    visitor(vector_info<float>(prefix + ".top", count() > 0 ? 1 : 0), top_);
   }
 
  private:
@@ -186,7 +186,7 @@ class LogScales : public ScaleOrder {
 };
 
 /// 8 bits a scale, logarithmic: top * 2^((code - 255) / 16), so within 2.2 % over a range of 60,000; code 0 is 0. One
-/// float, top, is stored for the matrix.
+/// float, top, is stored for the matrix, if there is a scale.
 struct Log8 {
   using Matrix = LogScales;
   static constexpr bool is_signed = false;

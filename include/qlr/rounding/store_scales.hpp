@@ -66,8 +66,8 @@ inline void store_scale(const LogScales& scales, Index row_group, Index col_grou
 /// Stores all scales; those of LogScales may grow by `headroom` when they are replaced one by one afterwards.
 template <class Scales>
 void store_scales(const Scales& scales, const Matrix& wanted, double headroom = 1) {
-  if constexpr (std::is_same_v<Scales, LogScales>)
-    *writable(scales.top()) = wanted.size() == 0 ? 0.0f : float(headroom * wanted.maxCoeff());
+  if (wanted.size() == 0) return;
+  if constexpr (std::is_same_v<Scales, LogScales>) *writable(scales.top()) = float(headroom * wanted.maxCoeff());
   for (Index c = 0; c < wanted.cols(); ++c)
     for (Index r = 0; r < wanted.rows(); ++r) store_scale(scales, r, c, wanted(r, c));
 }
