@@ -40,7 +40,7 @@ double loss_of(const Layer& layer, const qlr::Matrix& w, const qlr::Matrix& h, i
 int narrowest(Method method) { return method == Method::e8 ? 2 : 1; }
 int widest(Method method) { return method == Method::e8 ? 4 : 6; }
 
-/// A rate for every column: any bits, in eighths around those that are asked for on average.
+/// A rate for every column: any bits, in eighths around those that are asked for on average, as far as they are spent.
 std::vector<Way> rated_ways(const Settings& settings, double bits, const qlr::Matrix& w,
                             const std::vector<qlr::Hessian>& folds) {
   constexpr double step = 0.125;
@@ -51,12 +51,11 @@ std::vector<Way> rated_ways(const Settings& settings, double bits, const qlr::Ma
     if (bits + k * step > 0) choices.push_back(bits + k * step);
   Settings here = settings;
   here.bits = bits;
-  const std::vector<double> losses = expected_losses(here, w, folds, choices);
   std::vector<Way> result;
-  for (std::size_t k = 0; k < choices.size(); ++k) {
-    if (!(losses[k] < 1)) continue;
-    here.bits = choices[k];
-    result.push_back({Method::rates, here, choices[k], losses[k]});
+  for (const qlr::ExpectedLoss& expected : expected_losses(here, w, folds, choices)) {
+    if (!(expected.loss < 1)) continue;
+    here.bits = expected.bits;
+    result.push_back({Method::rates, here, expected.bits, expected.loss});
   }
   return result;
 }

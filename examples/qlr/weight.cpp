@@ -9,7 +9,6 @@
 #include "layer_choice.hpp"
 #include "qlr/decomposition/budget.hpp"
 #include "qlr/decomposition/directions.hpp"
-#include "qlr/decomposition/expected_losses.hpp"
 #include "qlr/factorization/lplr.hpp"
 #include "qlr/rounding/nearest.hpp"
 
@@ -108,8 +107,8 @@ qlr::Decomposition<Layer> decompose_weight(const Settings& settings, const qlr::
                                      : at_one_rate(settings, w, std::move(folds), progress);
 }
 
-std::vector<double> expected_losses(const Settings& settings, const qlr::Matrix& w, std::vector<qlr::Hessian> folds,
-                                    const std::vector<double>& bits) {
+std::vector<qlr::ExpectedLoss> expected_losses(const Settings& settings, const qlr::Matrix& w,
+                                               std::vector<qlr::Hessian> folds, const std::vector<double>& bits) {
   return qlr::expected_losses<Layer>(w, std::move(folds), bits, budget_options(settings));
 }
 

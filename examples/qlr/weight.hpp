@@ -6,6 +6,7 @@
 #include "qlr/calibration/hessian.hpp"
 #include "qlr/core/eigen.hpp"
 #include "qlr/decomposition/decompose.hpp"
+#include "qlr/decomposition/expected_losses.hpp"
 #include "qlr/decomposition/report.hpp"
 #include "settings.hpp"
 
@@ -20,8 +21,8 @@ qlr::Decomposition<Layer> decompose_weight(const Settings& settings, const qlr::
 
 /// The relative proxy losses that rates for columns are expected to reach at several bits a weight; 1 where the bits
 /// are too few. @pre settings.has_column_rates()
-std::vector<double> expected_losses(const Settings& settings, const qlr::Matrix& w, std::vector<qlr::Hessian> folds,
-                                    const std::vector<double>& bits);
+std::vector<qlr::ExpectedLoss> expected_losses(const Settings& settings, const qlr::Matrix& w,
+                                               std::vector<qlr::Hessian> folds, const std::vector<double>& bits);
 
 /// Q is W rounded to nearest, L R the SVD of what that leaves (LoRC, arXiv 2303.08302): no calibration.
 qlr::Decomposition<Layer> decompose_as_lorc(const Settings& settings, const qlr::Matrix& w);

@@ -244,14 +244,18 @@ Report check_defined(const Matrix& w, const std::vector<Hessian>& folds, double 
 TEST_CASE("expected losses fall with the bits and are near those that are reached") {
   const Problem problem(96, 60, 400);
   const std::vector<double> bits = {0.01, 1.5, 2, 2.5, 3, 3.5};
-  const std::vector<double> losses = expected_losses<Layer>(problem.w, problem.folds, bits, at(2.5));
-  REQUIRE(losses.size() == bits.size());
-  CHECK(losses.front() == 1);
+  const std::vector<ExpectedLoss> expected = expected_losses<Layer>(problem.w, problem.folds, bits, at(2.5));
+  REQUIRE(expected.size() == bits.size());
+  CHECK(expected.front().bits == bits.front());
+  CHECK(expected.front().loss == 1);
   for (std::size_t k = 1; k < bits.size(); ++k) {
     CAPTURE(bits[k]);
-    CHECK(losses[k] < losses[k - 1]);
-    const double reached = decompose_to_bits<Layer>(problem.w, problem.folds, at(bits[k])).report.relative_proxy_loss;
-    CHECK(losses[k] == doctest::Approx(reached).epsilon(0.15));
+    CHECK(expected[k].loss < expected[k - 1].loss);
+    CHECK(expected[k].bits <= bits[k]);
+    CHECK(expected[k].bits > bits[k] - 0.25);
+    const Report reached = decompose_to_bits<Layer>(problem.w, problem.folds, at(expected[k].bits)).report;
+    CHECK(expected[k].loss == doctest::Approx(reached.relative_proxy_loss).epsilon(0.15));
+    CHECK(reached.bits_per_weight <= expected[k].bits);
   }
 }
 
