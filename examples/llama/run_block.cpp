@@ -114,7 +114,7 @@ void run_block(const qlr::LlamaConfig& config, const Block& block, float* hidden
   QLR_ASSERT(tokens >= 1 && 0 <= first && first <= cache.positions);
   const auto floats = [&](Index width) { return std::vector<float>(std::size_t(tokens * width)); };
   const auto observe = [&](BlockInput kind, const std::vector<float>& x) {
-    if (observer) observer(kind, x.data(), tokens, Index(x.size()) / tokens);
+    if (observer) observer({kind, x.data(), tokens, Index(x.size()) / tokens, hidden});
   };
 
   std::vector<float> normed = floats(config.dim), sum = floats(config.dim);

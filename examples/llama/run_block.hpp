@@ -14,8 +14,14 @@ struct KeyValueCache {
   Index positions = 0;
 };
 
-/// Is shown what a kind of a block's matrices receives, X (tokens, cols), before they multiply it.
-using Observer = std::function<void(BlockInput kind, const float* x, Index tokens, Index cols)>;
+/// What a kind of a block's matrices is about to multiply.
+struct BlockMoment {
+  BlockInput kind;
+  const float* x;  ///< X (tokens, cols)
+  Index tokens, cols;
+  const float* hidden;  ///< h (tokens,d), which the block's next sum is added to
+};
+using Observer = std::function<void(const BlockMoment& moment)>;
 
 /// y_i = x_i g_i / sqrt(mean_j x_j^2 + epsilon), for each of `tokens` rows x of length norm.size(). arXiv 1910.07467.
 void root_mean_square_norm(const float* x, Index tokens, const std::vector<float>& norm, double epsilon, float* y);

@@ -20,11 +20,11 @@ class HessianCollector {
   HessianCollector(std::optional<llama::BlockInput> kind, std::size_t texts, int threads)
       : kind_(kind), folds_(texts > 1 ? 2 : 1), threads_(threads) {}
 
-  void operator()(std::size_t text, llama::BlockInput kind, const float* x, qlr::Index tokens, qlr::Index cols) {
-    if (kind_ && *kind_ != kind) return;
-    std::vector<qlr::Hessian>& hessians = hessians_[std::size_t(kind)];
-    if (hessians.empty()) hessians.assign(folds_, qlr::Hessian(cols));
-    hessians[text % folds_].add({x, tokens, cols}, threads_);
+  void operator()(std::size_t text, const llama::BlockMoment& moment) {
+    if (kind_ && *kind_ != moment.kind) return;
+    std::vector<qlr::Hessian>& hessians = hessians_[std::size_t(moment.kind)];
+    if (hessians.empty()) hessians.assign(folds_, qlr::Hessian(moment.cols));
+    hessians[text % folds_].add({moment.x, moment.tokens, moment.cols}, threads_);
   }
 
   /// @throws nothing; a model of NaNs has thrown before

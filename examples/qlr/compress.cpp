@@ -95,25 +95,30 @@ class BlockLoop {
     HessianCollector collect(input, problem_.sequences.size(), problem_.settings.threads);
     const qlr::LlamaConfig& config = problem_.model.config;
     std::optional<qlr::CrossMoment> cross;
+    const bool is_added = input == llama::BlockInput::output || input == llama::BlockInput::down;
     for (std::size_t text = 0; text < problem_.sequences.size(); ++text) {
-      std::vector<float> original;
-      original_.behind(config, before, text, problem_.workers,
-                       [&](llama::BlockInput kind, const float* x, qlr::Index tokens, qlr::Index cols) {
-                         if (kind == input) original.assign(x, x + tokens * cols);
-                       });
-      stream_.behind(config, dense, text, problem_.workers,
-                     [&](llama::BlockInput kind, const float* x, qlr::Index tokens, qlr::Index cols) {
-                       collect(text, kind, x, tokens, cols);
-                       if (kind != input) return;
-                       if (!cross) cross.emplace(cols);
-                       cross->add({original.data(), tokens, cols}, {x, tokens, cols});
-                     });
+      std::vector<float> original, original_hidden;
+      original_.behind(config, before, text, problem_.workers, [&](const llama::BlockMoment& moment) {
+        if (moment.kind != input) return;
+        original.assign(moment.x, moment.x + moment.tokens * moment.cols);
+        original_hidden.assign(moment.hidden, moment.hidden + moment.tokens * config.dim);
+      });
+      stream_.behind(config, dense, text, problem_.workers, [&](const llama::BlockMoment& moment) {
+        collect(text, moment);
+        if (moment.kind != input) return;
+        const qlr::Index tokens = moment.tokens, cols = moment.cols;
+        if (!cross) cross.emplace(cols);
+        cross->add({original.data(), tokens, cols}, {moment.x, tokens, cols});
+        if (is_added)
+          cross->add_missing({original_hidden.data(), tokens, config.dim}, {moment.hidden, tokens, config.dim},
+                             {moment.x, tokens, cols});
+      });
     }
     return {std::move(collect.take()[std::size_t(input)]), std::move(*cross)};
   }
 
-  /// What makes the original's outputs of the inputs that the compressed model gives; methods to compare with take the
-  /// matrix as it is.
+  /// What makes the original's outputs of the inputs that the compressed model gives, and its hidden states where the
+  /// outputs are added to them; methods to compare with take the matrix as it is.
   static qlr::Matrix target(const PlannedMatrix& matrix, const llama::Block& dense, const Received& received) {
     constexpr double damping = 0.05;
     qlr::Matrix w = weights_of(*(dense.*matrix.matrix->matrix));

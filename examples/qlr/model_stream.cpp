@@ -53,10 +53,7 @@ void Stream::advance(const qlr::LlamaConfig& config, const llama::Block& block, 
                      const Observer& observer) {
   for (std::size_t text = 0; text < hidden.size(); ++text) {
     llama::Observer of_text;
-    if (observer)
-      of_text = [&](llama::BlockInput kind, const float* x, qlr::Index tokens, qlr::Index cols) {
-        observer(text, kind, x, tokens, cols);
-      };
+    if (observer) of_text = [&](const llama::BlockMoment& moment) { observer(text, moment); };
     hidden[text] = behind(config, block, text, workers, of_text);
   }
 }

@@ -39,8 +39,7 @@ struct Stream {
   Stream() = default;
 
   /// Shown what a kind of a block's matrices receives of a text.
-  using Observer =
-      std::function<void(std::size_t text, llama::BlockInput kind, const float* x, qlr::Index tokens, qlr::Index cols)>;
+  using Observer = std::function<void(std::size_t text, const llama::BlockMoment& moment)>;
 
   /// What a block would make of one of the texts. @return its hidden states behind the block
   std::vector<float> behind(const qlr::LlamaConfig& config, const llama::Block& block, std::size_t text,

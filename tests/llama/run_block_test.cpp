@@ -173,13 +173,13 @@ TEST_CASE("an observer sees what the matrices multiply") {
   const std::vector<float> before = hidden;
   llama::KeyValueCache cache;
   std::vector<llama::BlockInput> kinds;
-  std::vector<float> inputs[llama::block_inputs];
-  llama::run_block(config, model.blocks[0], hidden.data(), 5, 0, cache, workers,
-                   [&](llama::BlockInput kind, const float* x, Index tokens, Index cols) {
-                     CHECK(tokens == 5);
-                     kinds.push_back(kind);
-                     inputs[std::size_t(kind)].assign(x, x + tokens * cols);
-                   });
+  std::vector<float> inputs[llama::block_inputs], sums[llama::block_inputs];
+  llama::run_block(config, model.blocks[0], hidden.data(), 5, 0, cache, workers, [&](const llama::BlockMoment& moment) {
+    CHECK(moment.tokens == 5);
+    kinds.push_back(moment.kind);
+    inputs[std::size_t(moment.kind)].assign(moment.x, moment.x + 5 * moment.cols);
+    sums[std::size_t(moment.kind)].assign(moment.hidden, moment.hidden + 5 * config.dim);
+  });
   using Kind = llama::BlockInput;
   CHECK(kinds == std::vector<Kind>{Kind::attention, Kind::output, Kind::feed_forward, Kind::down});
   CHECK(cache.positions == 5);
@@ -190,6 +190,10 @@ TEST_CASE("an observer sees what the matrices multiply") {
   model.blocks[0].output->multiply(inputs[std::size_t(Kind::output)].data(), 5, added.data(), workers);
   model.blocks[0].down->multiply(inputs[std::size_t(Kind::down)].data(), 5, fed.data(), workers);
   for (std::size_t i = 0; i < hidden.size(); ++i) CHECK(hidden[i] == before[i] + added[i] + fed[i]);
+  CHECK(sums[std::size_t(Kind::attention)] == before);
+  CHECK(sums[std::size_t(Kind::output)] == before);
+  CHECK(sums[std::size_t(Kind::down)] == sums[std::size_t(Kind::feed_forward)]);
+  for (std::size_t i = 0; i < hidden.size(); ++i) CHECK(sums[std::size_t(Kind::down)][i] == before[i] + added[i]);
   std::vector<float> keys(static_cast<std::size_t>(5 * 2 * config.head_dim));
   model.blocks[0].value->multiply(inputs[std::size_t(Kind::attention)].data(), 5, keys.data(), workers);
   CHECK(keys == cache.values);

@@ -13,7 +13,8 @@ namespace qlr {
 inline namespace QLR_ARCH {
 
 /// How the inputs X' that a layer receives in a compressed model differ from the X that it received in the original:
-/// C = (X - X')^T X' / tokens (n,n), gathered from batches of rows.
+/// C = (X - X')^T X' / tokens (n,n), gathered from batches of rows. And, if its outputs are added to something, how that
+/// differs, S' from S: D = (S - S')^T X' / tokens (m,n).
 class CrossMoment {
  public:
   /// No tokens yet of inputs of length n.
@@ -31,21 +32,42 @@ class CrossMoment {
     tokens_ += original.rows;
   }
 
-  /// The weight whose products with X' are nearest to those of W with X:
-  ///   W' = W + W C (H' + damping I)^(-1), which makes ||W X^T - W' X'^T||^2 / tokens + damping ||W' - W||^2 least,
-  /// H' the second moment of X' (n,n); `damping` is a share of the mean of its diagonal. W itself if X' = X.
-  /// @throws std::invalid_argument if no token was added or H' has another size. Cost: n^3 + m n^2
+  /// Adds what the outputs (tokens,m) of these inputs are added to, of the same tokens in both models.
+  /// @throws std::invalid_argument if the shapes differ, from those before too. Cost: tokens m n
+  void add_missing(MatrixView<const float> original, MatrixView<const float> compressed,
+                   MatrixView<const float> inputs) {
+    if (missing_.size() == 0) missing_ = Matrix::Zero(original.cols, sum_.cols());
+    if (original.rows != inputs.rows || compressed.rows != inputs.rows || original.cols != missing_.rows() ||
+        compressed.cols != missing_.rows() || inputs.cols != sum_.cols())
+      refuse("expected sums of ", missing_.rows(), " columns for the same tokens as inputs of ", sum_.cols(), ", got (",
+             original.rows, ",", original.cols, "), (", compressed.rows, ",", compressed.cols, ") and (", inputs.rows,
+             ",", inputs.cols, ")");
+    const Matrix missing = to_matrix(original) - to_matrix(compressed);
+    add_product(missing_, 1, missing.transpose(), to_matrix(inputs));
+  }
+
+  /// The weight whose products with X' are nearest to those of W with X, and make up for what their sum lacks:
+  ///   W' = W + (W C + D) (H' + damping I)^(-1), which makes
+  ///   ||(S + X W^T) - (S' + X' W'^T)||^2 / tokens + damping ||W' - W||^2 least,
+  /// H' the second moment of X' (n,n); `damping` is a share of the mean of its diagonal. W itself if nothing differs.
+  /// @throws std::invalid_argument if no token was added, or H' or W has another size. Cost: n^3 + m n^2
   /// Source: GPTAQ, arXiv 2504.02692, for the target that is the original's output
   Matrix corrected(const Matrix& w, const Matrix& h, double damping) const {
     expect_shape(h, sum_.rows(), sum_.rows(), "the Hessian");
     if (tokens_ == 0) refuse("expected at least one row of inputs, got none");
     const Eigen::LLT<Matrix> factor(damped(h, damping));
-    const Matrix pull = product(w, sum_) / double(tokens_);  // (m,n)
+    Matrix pull = product(w, sum_);  // (m,n)
+    if (missing_.size() > 0) {
+      expect_shape(w, missing_.rows(), missing_.cols(), "the weight");
+      pull += missing_;
+    }
+    pull /= double(tokens_);
     return w + factor.solve(pull.transpose()).transpose();
   }
 
  private:
   Matrix sum_;
+  Matrix missing_;  // empty: there is no sum
   Index tokens_ = 0;
 };
 
