@@ -13,8 +13,8 @@ namespace qlr {
 inline namespace QLR_ARCH {
 
 /// How the inputs X' that a layer receives in a compressed model differ from the X that it received in the original:
-/// C = (X - X')^T X' / tokens (n,n), gathered from batches of rows. And, if its outputs are added to something, how that
-/// differs, S' from S: D = (S - S')^T X' / tokens (m,n).
+/// C = (X - X')^T X' / tokens (n,n), gathered from batches of rows. And, if its outputs are added to something, how
+/// that differs, S' from S: D = (S - S')^T X' / tokens (m,n).
 class CrossMoment {
  public:
   /// No tokens yet of inputs of length n.
