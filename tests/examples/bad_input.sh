@@ -68,7 +68,7 @@ try 2 "for --grid e8 one of 2, 3, 4 by row; got 2 by column" --grid e8 --q-bits 
 try 2 "--bits: expected a number above 0, got nan" --bits nan
 try 2 "--bits: expected a number above 0, got 0" --bits 0
 try 2 "--bits: expected a number above 0, got -1" --bits -1
-try 1 "expected at least 0.00976562 bits a weight for a matrix of shape (768,256), got 0.001" --bits 0.001
+try 1 "expected at least 0.0078125 bits a weight for a matrix of shape (768,256), got 0.001" --bits 0.001
 try 2 "expected --bits to allow for the Q and the rank that were asked for" --bits 1 --q-bits 2
 try 2 "expected --group to be one of tensor, row, column, 64, got 0" --group 0
 try 2 "expected --factor-bits to be one of 1, 2, 3, 4, 5, 6, 7, 8, 16, got 0" --factor-bits 0
