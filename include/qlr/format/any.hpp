@@ -54,7 +54,7 @@ class Any : public LayerOperations<Any<Types...>> {
   /// @pre accepts(name)
   template <class... Arguments>
   static Result<Any> shaped(std::string_view name, Arguments&&... arguments) {
-    Result<Any> result = Error{"expected " + expected_type() + ", got " + std::string(name)};
+    Result<Any> result = Error{};
     bool found = false;
     const auto attempt = [&](auto* type) {
       using Type = std::remove_pointer_t<decltype(type)>;
@@ -67,6 +67,7 @@ class Any : public LayerOperations<Any<Types...>> {
         result = held.error();
     };
     (attempt(static_cast<Types*>(nullptr)), ...);
+    if (!found) result = Error{"expected " + expected_type() + ", got " + std::string(name)};
     return result;
   }
 

@@ -64,7 +64,10 @@ class Quantized {
   static std::string type_name() {
     return "Quantized<" + Grid::name() + "," + Grouping::name() + "," + Scale::name() + ">";
   }
-  static bool accepts(std::string_view name) { return name == type_name(); }
+  static bool accepts(std::string_view name) {
+    static const std::string own = type_name();  // layers of many types are shaped thousands of times
+    return name == own;
+  }
 
   static std::string expected_type() { return type_name(); }
 
