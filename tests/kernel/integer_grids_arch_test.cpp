@@ -8,6 +8,7 @@ namespace {
 using namespace qlr;
 using test::check_extremes;
 using test::check_integer_term;
+using test::check_many_vectors;
 
 /// A scalar grid of a user.
 struct Skewed : ScalarGrid<Skewed, 3> {
@@ -45,4 +46,13 @@ TEST_CASE("no sum overflows where all codes of grids that are not uniform and al
   check_extremes<NormalFloat4>();
   check_extremes<Trits>();
   check_extremes<OfUser>();
+}
+
+TEST_CASE("products of many vectors of grids that are not uniform are the same as of each") {
+  check_many_vectors<Quantizer<2, PerGroup<64>, UniformAsymmetric>>();
+  check_many_vectors<Quantizer<4, PerColumn, UniformAsymmetric>>();
+  check_many_vectors<Quantizer<2, PerRow, NormalFloat>>();
+  check_many_vectors<NormalFloat4>();
+  check_many_vectors<Trits>();
+  check_many_vectors<OfUser>();
 }

@@ -5,6 +5,7 @@ namespace {
 using namespace qlr;
 using test::check_extremes;
 using test::check_integer_term;
+using test::check_many_vectors;
 using test::random_vector;
 using test::RandomLayer;
 using test::run_matmul;
@@ -43,6 +44,14 @@ TEST_CASE("no sum overflows where all codes and all x are extreme") {
   check_extremes<Uniform6>();
   check_extremes<Uniform7>();
   check_extremes<Uniform8>();
+}
+
+TEST_CASE("products of many vectors of uniform grids are the same as of each") {
+  check_many_vectors<Uniform1>();
+  check_many_vectors<Uniform2>();
+  check_many_vectors<Uniform3>();
+  check_many_vectors<Uniform4>();
+  check_many_vectors<Uniform6>();
 }
 
 TEST_CASE("a block of x that is tiny counts as zeros, and one that is huge as it is") {

@@ -160,6 +160,20 @@ void check_integer_term() {
   }
 }
 
+/// Products of more vectors than a few are the same bits as of each: of whole blocks of rows and others, of runs that
+/// are whole and others, and of more vectors than a tile has.
+template <class Q>
+void check_many_vectors() {
+  const std::string type = Q::type_name();
+  CAPTURE(type);
+  for (const Index batch : {17, 130}) {
+    CAPTURE(batch);
+    const RandomLayer<QplusLR<Q>> layer(3, {150, 616, 0});
+    const std::vector<float> x = random_vector(4, batch * layer->cols());
+    check_divisions<Int8Activations>(*layer, x, batch, run_matmul<Int8Activations>(*layer, x, batch));
+  }
+}
+
 /// Every code the same, and x as large as can be, of one sign or of both.
 template <class Q>
 void check_extremes() {

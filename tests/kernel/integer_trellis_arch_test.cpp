@@ -6,6 +6,7 @@ namespace {
 using namespace qlr;
 using test::check_extremes;
 using test::check_integer_term;
+using test::check_many_vectors;
 
 }  // namespace
 
@@ -26,4 +27,11 @@ TEST_CASE("products of trellis codes in integers agree with the reference") {
 TEST_CASE("no sum overflows where all trellis codes and all x are extreme") {
   check_extremes<Quantizer<2, PerRow, Trellis>>();
   check_extremes<Quantizer<4, PerRow, Trellis>>();
+}
+
+TEST_CASE("products of many vectors of trellis codes are the same as of each") {
+  check_many_vectors<Quantizer<2, PerColumn, Trellis, Log8>>();
+  check_many_vectors<Quantizer<4, PerRow, Trellis>>();
+  check_many_vectors<Quantized<TrellisStep<6, 4>, PerColumn, Log8>>();
+  check_many_vectors<Quantized<TrellisStep<5, 1>, PerColumn>>();
 }

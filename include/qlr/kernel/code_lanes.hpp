@@ -197,6 +197,17 @@ class CodeLanes {
     return {*this, tile, ahead};
   }
 
+  /// Asks for the words of as many tiles from `tile` on. Behind a block's last column there are the next block's words.
+  template <int Vectors, int Tiles>
+  void ask_for(Index tile) const noexcept {
+    unroll<Codes::planes>([&](auto plane) QLR_UNROLLED {
+      constexpr int width = Codes::width(plane), words = std::max(1, Tiles * width / 32);
+      for (int number = 0; number < words; ++number)
+        for (int vector = 0; vector < Vectors; vector += lines_apart)
+          prefetch(plane_[plane], word_offset<plane>(std::size_t(tile * width / 32 + number), vector));
+    });
+  }
+
   /// The number-th word of a plane. @pre it is a 32-bit piece of a whole step
   template <int Plane>
   Words<Isa> word(Index number, int vector) const noexcept {
@@ -239,10 +250,14 @@ class CodeLanes {
   }
 
   template <int Plane>
-  const std::uint8_t* word_address(std::size_t index, int vector) const noexcept {
+  Index word_offset(std::size_t index, int vector) const noexcept {
     constexpr auto in_step = std::size_t(Codes::step_pieces(Plane));
-    return plane_[std::size_t(Plane)] + Index(index / in_step) * (step_bytes * height_) +
-           Index(index % in_step) * strip_bytes_ + bytes_below(vector);
+    return Index(index / in_step) * (step_bytes * height_) + Index(index % in_step) * strip_bytes_ +
+           bytes_below(vector);
+  }
+  template <int Plane>
+  const std::uint8_t* word_address(std::size_t index, int vector) const noexcept {
+    return plane_[std::size_t(Plane)] + word_offset<Plane>(index, vector);
   }
 
   /// Where a tile's part in a plane lies, for the first row.

@@ -64,12 +64,11 @@ struct ColumnsKernel {
     });
   }
 
-  template <class Isa, int Batch, int Vectors>
+  template <class Isa>
   static void add_products(const Term& term, const TermInput& input, Index i, Index b,
-                           MatrixView<float> tile) noexcept {
+                           const SumTile<Isa>& tile) noexcept {
     for_each_part(term, input.prepared, [&](const auto& segment, const Part& part, Index) {
-      if (segment.cols() > 0)
-        kernel_of(segment).template add_products<Isa, Batch, Vectors>(segment, input_of(part), i, b, tile);
+      if (segment.cols() > 0) kernel_of(segment).template add_products<Isa>(segment, input_of(part), i, b, tile);
     });
   }
 

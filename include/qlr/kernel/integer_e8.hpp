@@ -34,6 +34,7 @@ struct IntegerGrid<E8<Bits>> {
   static constexpr int sum_of_weights = Bits == 2 ? 2 : (1 << (Bits - 1)) - 1;
   static constexpr int zero = 8 * sum_of_weights - (Bits == 2 ? 1 : E8<Bits>::denominator / 4);
   static constexpr int largest = zero + E8<Bits>::largest;
+  static constexpr bool has_unit = true;
   static constexpr float unit() noexcept { return 1.0f / float(E8<Bits>::denominator); }
   static constexpr float offset() noexcept { return float(zero); }
 };
@@ -127,8 +128,36 @@ class IntegerLanes<Isa, Term, std::enable_if_t<is_e8<typename Term::Grid>>> {
 
   template <int Vectors>
   [[gnu::always_inline]] void decode_whole_block(Index j0, Words<Isa>* out) const noexcept {
+    Words<Isa> operands[std::size_t(operands_each)][std::size_t(Vectors)];
     for_each_operand<Vectors>(
-        j0, [&](int number, auto v, const Words<Isa>& operand) QLR_UNROLLED { out[number * Vectors + v] = operand; });
+        j0, [&](int number, auto v, const Words<Isa>& operand) QLR_UNROLLED { operands[number][v] = operand; });
+    unroll<Vectors>([&](auto v) QLR_UNROLLED {
+      const auto store = [&](int tile, int half, const Words<Isa>& operand)
+                             QLR_UNROLLED { out[(2 * tile + half) * Vectors + v] = operand; };
+      if constexpr (looks_up_quarters) {
+        unroll<2>([&](auto half) QLR_UNROLLED {
+          const Words<Isa> columns[4] = {operands[4 * half][v], operands[4 * half + 1][v], operands[4 * half + 2][v],
+                                         operands[4 * half + 3][v]};
+          unroll<4>([&](auto t) QLR_UNROLLED {
+            constexpr int byte = t, tile = byte % 2 * 2 + byte / 2;
+            store(tile, half, nth_bytes<byte, Isa>(columns));
+          });
+        });
+      } else {
+        unroll<4>([&](auto tile) QLR_UNROLLED {
+          const Words<Isa> even = operands[2 * tile][v], odd = operands[2 * tile + 1][v];
+          const Words<Isa> first = pair_bytes<0, Isa>(even, odd), second = pair_bytes<1, Isa>(even, odd);
+          store(tile, 0, pair_halves<0, Isa>(first, second));
+          store(tile, 1, pair_halves<1, Isa>(first, second));
+        });
+      }
+    });
+  }
+
+  /// Asks for the codes of the block from j0 on, or of what lies where it would be.
+  template <int Vectors>
+  void ask_for_block(Index j0) const noexcept {
+    codes_.template ask_for<Vectors, int(input_block / tile_cols)>(j0 / tile_cols);
   }
 
   class BlockOfX {

@@ -65,7 +65,8 @@ const ByteLevels& byte_levels() noexcept {
 
 }  // namespace detail
 
-/// How a product multiplies a grid's values in integers: value = unit() * (operand - offset()).
+/// How a product multiplies a grid's values in integers: value = unit() * (operand - offset()), unit() being one unless
+/// has_unit.
 ///
 /// An operand is a byte up to `largest`: the code or, for a table, levels()[code]. Exact for uniform grids and ternary.
 /// Other scalar grids of up to 4 bits are a table of levels: those of 3 and 4 bits have 127 steps up to the largest
@@ -77,6 +78,7 @@ struct IntegerGrid {
   static constexpr bool is_table = true;
   static constexpr int largest = 2 * detail::zero_level<Grid>;
   static const std::array<std::uint8_t, 16>& levels() noexcept { return detail::byte_levels<Grid>().levels; }
+  static constexpr bool has_unit = true;
   static float unit() noexcept { return detail::byte_levels<Grid>().unit; }
   static constexpr float offset() noexcept { return float(detail::zero_level<Grid>); }
 };
@@ -86,6 +88,7 @@ struct IntegerGrid<Uniform<Bits>> {
   static constexpr bool exists = true;
   static constexpr bool is_table = false;
   static constexpr int largest = (1 << Bits) - 1;
+  static constexpr bool has_unit = false;
   static constexpr float unit() noexcept { return 1; }
   static constexpr float offset() noexcept { return 0.5f * float(largest); }
 };
@@ -101,6 +104,7 @@ struct IntegerGrid<Ternary<Bits>> {
   static constexpr bool is_table = true;
   static constexpr int largest = 2;
   static constexpr std::array<std::uint8_t, 16> levels() noexcept { return {0, 1, 2, 1}; }
+  static constexpr bool has_unit = false;
   static constexpr float unit() noexcept { return 1; }
   static constexpr float offset() noexcept { return 1; }
 };

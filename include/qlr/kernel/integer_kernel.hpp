@@ -1,12 +1,12 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <type_traits>
 
 #include "qlr/core/arch.hpp"
 #include "qlr/format/quantized.hpp"
+#include "qlr/kernel/integer_decoded.hpp"
 #include "qlr/kernel/integer_e8.hpp"
 #include "qlr/kernel/integer_grid.hpp"
 #include "qlr/kernel/integer_lanes.hpp"
@@ -60,13 +60,13 @@ struct IntegerKernel {
     }
   }
 
-  /// Adds the rows from i on of this term times the vectors from b on; vectors beyond the last repeat it.
+  /// Adds the rows from i on of this term times the vectors from b on.
   template <class Isa, int Batch, int Vectors>
   static void add_product(const Term& term, const TermInput& input, Index b, Index i,
                           Panel<Isa, Batch, Vectors>& panel) noexcept {
     const Runs runs(term, offset());
     const IntegerLanes<Isa, Term> codes(term, i);
-    const auto x = inputs<Batch>(term, input, b);
+    const QuantizedVectors x = quantized(term, input).from(b);
     const Index whole = runs.whole_blocks(codes.columns_in_words());
     runs.add_whole(codes, x, i, 0, whole, panel);
     if (runs.is_last_block(whole) && codes.can_pad_block(whole * input_block))
@@ -76,51 +76,65 @@ struct IntegerKernel {
     if constexpr (sums_minima) add_minima(term, input, b, panel);
   }
 
-  /// Adds the rows from i on of this term times the vectors from b on to the tile (vectors, rows), the same bits as by
-  /// add_product.
-  template <class Isa, int Batch, int Vectors>
+  /// Adds the rows from i on of this term times the vectors from b on to the tile, the same bits as by add_product: as
+  /// many runs at a time as are read in the order of memory while their sums and x stay in the first cache.
+  template <class Isa>
   static void add_products(const Term& term, const TermInput& input, Index i, Index b,
-                           MatrixView<float> tile) noexcept {
-    if constexpr (decodes_first)
-      add_decoded_products<Isa, Batch, Vectors>(term, input, i, b, tile);
-    else
-      for (Index k = 0; k < tile.rows; k += Batch) {
-        auto panel = load_panel<Isa, Batch, Vectors>(tile, k);
-        add_product(term, input, b + k, i, panel);
-        store_panel(panel, tile, k);
-      }
+                           const SumTile<Isa>& tile) noexcept {
+    const Runs runs(term, offset());
+    const Index whole = runs.whole_blocks(IntegerLanes<Isa, Term>(term, i).columns_in_words());
+    const QuantizedBatch x = quantized(term, input);
+    for (Index first = 0; first < whole;) {
+      const Index count = Runs::whole_runs(first, whole);
+      const Index end = count == 0 ? Runs::run_end(first, whole) : first + count * Runs::run_blocks;
+      if (count > 0 && tile.batch > decoded_above)
+        add_decoded(runs, term, x, i, b, first, count, tile);
+      else
+        tile.for_each_panel([&](auto& panel, Index k, Index row) {
+          const IntegerLanes<Isa, Term> codes(term, i + row);
+          runs.add_whole(codes, x.from(b + k), i + row, first, end, panel);
+          if (k == 0) ask_for<panel_vectors<Isa, panel_batch>>(codes, end, end - first);
+        });
+      first = end;
+    }
+    tile.for_each_panel([&](auto& panel, Index k, Index row) {
+      runs.add_rest(IntegerLanes<Isa, Term>(term, i + row), x.from(b + k), i + row, whole, panel);
+      if constexpr (sums_minima) add_minima(term, input, b + k, panel);
+    });
   }
 
  private:
-  /// Operands in one plane of bits take a shift and a mask, or a look-up: no more than to load them from memory.
-  static constexpr bool decodes_first = !is_scalar_grid<Grid> || Term::Codes::planes > 1;
+  /// More vectors than these are worth decoding codes to bytes in memory first. Operands in one plane of bits take a
+  /// shift and a mask, or a look-up: for a few vectors no more than to store and load them.
+  static constexpr Index decoded_above = is_scalar_grid<Grid> && Term::Codes::planes == 1 ? 16 : 0;
 
-  /// A few blocks are decoded at a time, and then multiply all vectors.
-  template <class Isa, int Batch, int Vectors>
-  static void add_decoded_products(const Term& term, const TermInput& input, Index i, Index b,
-                                   MatrixView<float> tile) noexcept {
-    using Decoded = DecodedBlocks<Isa, Term, Vectors>;
-    const Runs runs(term, offset());
-    const IntegerLanes<Isa, Term> codes(term, i);
-    const Index whole = runs.whole_blocks(codes.columns_in_words());
-    alignas(64) Words<Isa> operands[std::size_t(Runs::longest * Decoded::block_bytes) / sizeof(Words<Isa>)];
-    for (Index first = 0; first < whole;) {
-      const Index end = runs.end_of_eight(first, whole);
-      for (Index block = first; block < end; ++block)
-        codes.template decode_whole_block<Vectors>(
-            block * input_block, operands + (block - first) * (IntegerLanes<Isa, Term>::operands_each * Vectors));
-      for (Index k = 0; k < tile.rows; k += Batch) {
-        auto panel = load_panel<Isa, Batch, Vectors>(tile, k);
-        runs.add_whole(Decoded(operands, first), inputs<Batch>(term, input, b + k), i, first, end, panel);
-        store_panel(panel, tile, k);
+  /// Asks for the codes of `count` blocks from `first` on.
+  template <int Vectors, class Lanes>
+  static void ask_for(const Lanes& codes, Index first, Index count) noexcept {
+    for (Index block = first; block < first + count; ++block)
+      codes.template ask_for_block<Vectors>(block * input_block);
+  }
+
+  /// Adds `count` whole runs from the block `first` on, decoded once.
+  template <class Isa>
+  static void add_decoded(const Runs& runs, const Term& term, const QuantizedBatch& x, Index i, Index b, Index first,
+                          Index count, const SumTile<Isa>& tile) noexcept {
+    constexpr int panel = panel_vectors<Isa, panel_batch>, all = panel_vectors<Isa, 1>;
+    constexpr int vectors = std::max(panel, all * int(input_block) / 4 / IntegerLanes<Isa, Term>::operands_each);
+    DecodedRuns<Isa, Term, vectors> decoded;
+    const Index blocks = count * Runs::run_blocks;
+    for (Index row = 0; row < tile.stride; row += vectors * lanes<Isa>) {
+      const IntegerLanes<Isa, Term> codes(term, i + row);
+      decoded.decode(runs, codes, i + row, first, count);
+      for (Index k = 0; k < tile.batch; k += panel_batch) {
+        const QuantizedVectors of_panel = x.from(b + k);
+        for (int v = 0; v < vectors; v += panel)
+          decoded.template add_products<panel_batch, panel>(of_panel, v, tile.row(k) + row + v * lanes<Isa>,
+                                                            tile.stride);
+        // the codes behind them come while these multiply
+        const Index asked = blocks * k / tile.batch, asks = blocks * (k + panel_batch) / tile.batch;
+        ask_for<vectors>(codes, first + blocks + asked, std::min(asks, blocks) - asked);
       }
-      first = end;
-    }
-    for (Index k = 0; k < tile.rows; k += Batch) {
-      auto panel = load_panel<Isa, Batch, Vectors>(tile, k);
-      runs.add_rest(codes, inputs<Batch>(term, input, b + k), i, whole, panel);
-      if constexpr (sums_minima) add_minima(term, input, b + k, panel);
-      store_panel(panel, tile, k);
     }
   }
 
@@ -138,14 +152,8 @@ struct IntegerKernel {
     return Prepared{memory.data + own_bytes(term, memory.batch), memory.batch}.floats(Runs::blocks(term).count());
   }
 
-  /// The vectors from b on; those beyond the last repeat it.
-  template <int Batch>
-  static std::array<QuantizedVector, std::size_t(Batch)> inputs(const Term& term, const TermInput& input,
-                                                                Index b) noexcept {
-    const QuantizedBatch batch = shares_input ? input.quantized : own_input(term, input.prepared);
-    std::array<QuantizedVector, std::size_t(Batch)> x;
-    for (Index k = 0; k < Batch; ++k) x[std::size_t(k)] = batch[std::min(b + k, batch.batch() - 1)];
-    return x;
+  static QuantizedBatch quantized(const Term& term, const TermInput& input) noexcept {
+    return shares_input ? input.quantized : own_input(term, input.prepared);
   }
 
   /// One block of x times scales, and the sum of what the columns have for all rows alike.

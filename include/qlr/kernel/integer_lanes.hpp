@@ -128,8 +128,8 @@ class Operands {
 ///   sum_whole_block<Batch, Vectors>(x, j0), sum_block<Batch, Vectors>(x, j0, j1)
 /// are 2^shift<Batch> times the sums of the block from j0 on; x[k] are its values.
 ///   decode_whole_block<Vectors>(j0, out)
-/// writes the block's operands, `operands_each` registers for each register of rows, that one by one multiply
-/// BlockOfX(x[k]).operand(number).
+/// writes the block's operands, `operands_each` registers for each register of rows: the same number of them, one after
+/// another, multiply each word of x, four neighbouring values. ask_for_block<Vectors>(j0) asks memory for its codes.
 /// This one is for scalar grids.
 template <class Isa, class Term, class = void>
 class IntegerLanes {
@@ -161,7 +161,8 @@ class IntegerLanes {
     unroll<operands_each / step_quads>([&](auto step) QLR_UNROLLED {
       Words<Isa> of_x[std::size_t(step_quads)][std::size_t(Batch)];
       unroll<step_quads>([&](auto quad) QLR_UNROLLED {
-        unroll<Batch>([&](auto k) QLR_UNROLLED { of_x[quad][k] = BlockOfX(x[k]).operand(step * step_quads + quad); });
+        unroll<Batch>([&](auto k)
+                          QLR_UNROLLED { of_x[quad][k] = WordsOfX<Isa>(x[k]).operand(step * step_quads + quad); });
       });
       unroll<Vectors>([&](auto v) QLR_UNROLLED {
         unroll<step_quads>([&](auto number) QLR_UNROLLED {
@@ -170,6 +171,7 @@ class IntegerLanes {
           const Words<Isa> operands = operands_.template quad<quad, stage>(block, v);
           unroll<Batch>([&](auto k) QLR_UNROLLED { sums[stage][k][v].add(operands, of_x[number][k]); });
         });
+        if constexpr (Batch == 1) load_before_others();
       });
     });
     IntegerPanel<Isa, Batch, Vectors> panel;
@@ -195,7 +197,11 @@ class IntegerLanes {
     });
   }
 
-  using BlockOfX = WordsOfX<Isa>;
+  /// Asks for the codes of the block from j0 on, or of what lies where it would be.
+  template <int Vectors>
+  void ask_for_block(Index j0) const noexcept {
+    codes_.template ask_for<Vectors, int(input_block)>(j0);
+  }
 
   /// The block [j0, j1), four columns at a time where they lie in words, and then one by one.
   template <int Batch, int Vectors>
@@ -232,48 +238,6 @@ class IntegerLanes {
 
   CodeLanes<Isa, Codes> codes_;
   Operands operands_;
-};
-
-/// Blocks whose operands are decoded already, for one panel of rows.
-template <class Isa, class Term, int Vectors>
-class DecodedBlocks {
-  using Lanes = IntegerLanes<Isa, Term>;
-
- public:
-  /// Bytes of a block.
-  static constexpr Index block_bytes = Lanes::operands_each * Vectors * lanes<Isa> * 4;
-
-  /// @param operands of the blocks from `first` on
-  DecodedBlocks(const Words<Isa>* operands, Index first) noexcept : operands_(operands), first_(first) {}
-
-  template <int Batch>
-  static constexpr int shift = 0;
-
-  template <int Batch, int>
-  [[gnu::always_inline]] IntegerPanel<Isa, Batch, Vectors> sum_whole_block(const BlockRows<Batch>& x,
-                                                                           Index j0) const noexcept {
-    const Words<Isa>* operands = operands_ + (j0 / input_block - first_) * (Lanes::operands_each * Vectors);
-    DotSum<Isa, IntegerGrid<typename Term::Grid>::largest, Lanes::operands_each> sums[std::size_t(Batch)]
-                                                                                     [std::size_t(Vectors)];
-    const auto blocks = blocks_of_x<typename Lanes::BlockOfX>(x);
-    unroll<Lanes::operands_each>([&](auto number) QLR_UNROLLED {
-      Words<Isa> decoded[std::size_t(Vectors)];
-      unroll<Vectors>([&](auto v) QLR_UNROLLED { decoded[v] = operands[number * Vectors + v]; });
-      unroll<Batch>([&](auto k) QLR_UNROLLED {
-        const Words<Isa> of_x = blocks[k].operand(number);
-        unroll<Vectors>([&](auto v) QLR_UNROLLED { sums[k][v].add(decoded[v], of_x); });
-      });
-    });
-    IntegerPanel<Isa, Batch, Vectors> panel;
-    unroll<Batch>([&](auto k) QLR_UNROLLED {
-      unroll<Vectors>([&](auto v) QLR_UNROLLED { panel.sums[k][v] = sums[k][v].total(); });
-    });
-    return panel;
-  }
-
- private:
-  const Words<Isa>* operands_;
-  Index first_;
 };
 
 }  // namespace kernel

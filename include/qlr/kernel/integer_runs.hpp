@@ -33,10 +33,14 @@ class IntegerRuns {
   /// Whether blocks are cut at multiples of 32 columns.
   static constexpr bool is_regular =
       !scales_sums || Grouping::group_cols == All || Grouping::group_cols % input_block == 0;
+  static constexpr bool adds_minima = scales_sums && Grid::has_minimum;
+  /// Blocks of a group; 0 if a group has all.
+  static constexpr Index blocks_of_group =
+      scales_sums && Grouping::group_cols != All ? ceil_divide(Grouping::group_cols, input_block) : 0;
+  /// Blocks that a run has at most.
   static constexpr Index longest = 8;
-
-  template <int Batch>
-  using Inputs = std::array<QuantizedVector, std::size_t(Batch)>;
+  /// Blocks of a run; the last ones of a group may be fewer.
+  static constexpr Index run_blocks = blocks_of_group > 0 ? std::min(blocks_of_group, longest) : longest;
 
   /// @param offset what is to be subtracted from operands
   IntegerRuns(const Term& term, float offset) noexcept
@@ -52,60 +56,9 @@ class IntegerRuns {
   /// Whether there is one block from `block` on, cut at a multiple of 32 columns.
   bool is_last_block(Index block) const noexcept { return is_regular && block + 1 == blocks(term_).count(); }
 
-  /// Where the last of the runs ends that are, from `first` on, at most eight whole blocks together.
-  Index end_of_eight(Index first, Index whole) const noexcept {
-    Index end = first;
-    while (end < whole && run_end(end, whole) - first <= longest) end = run_end(end, whole);
-    return end;
-  }
+  float offset() const noexcept { return offset_; }
 
-  /// Adds the runs of the whole blocks in [first, end) for the panel's rows, which begin at i. Lanes is IntegerLanes or
-  /// DecodedBlocks. Not inlined, so that the panel of several vectors stays in memory and leaves registers to a run.
-  template <class Lanes, class Isa, int Batch, int Vectors>
-  [[gnu::noinline]] void add_whole(const Lanes& lanes_of_codes, const Inputs<Batch>& x, Index i, Index first, Index end,
-                                   Panel<Isa, Batch, Vectors>& panel) const noexcept {
-    const RowScales<Isa, Grouping, typename Term::Scales, Vectors> scales(term_.scales(), term_.rows(), i);
-    std::conditional_t<Batch == 1, Panel<Isa, Batch, Vectors>, Panel<Isa, Batch, Vectors>&> total = panel;
-    for (Index block = first; block < end;) {
-      const Index stop = run_end(block, end), group = group_of(block);
-      float sums_of_x[std::size_t(Batch)];
-      sum_inputs<Batch>(x, block, stop, sums_of_x);
-      Panel<Isa, Batch, Vectors> sums = offsets<Isa, Batch, Vectors>(sums_of_x);
-      for (; block < stop; ++block) add_block(lanes_of_codes, x, block, sums);
-      add_scaled(scales, sums, sums_of_x, i, group, total);
-    }
-    if constexpr (Batch == 1) panel = total;
-  }
-
-  /// Adds the blocks from `block` on, each a run.
-  template <class Isa, int Batch, int Vectors>
-  void add_rest(const IntegerLanes<Isa, Term>& codes, const Inputs<Batch>& x, Index i, Index block,
-                Panel<Isa, Batch, Vectors>& panel) const noexcept {
-    const InputBlocks partition = blocks(term_);
-    const RowScales<Isa, Grouping, typename Term::Scales, Vectors> scales(term_.scales(), term_.rows(), i);
-    for (; block < partition.count(); ++block) {
-      const Index j0 = partition.begin(block), j1 = partition.end(block);
-      float sums_of_x[std::size_t(Batch)];
-      sum_inputs<Batch>(x, block, block + 1, sums_of_x);
-      Panel<Isa, Batch, Vectors> sums = offsets<Isa, Batch, Vectors>(sums_of_x);
-      add_totals<IntegerLanes<Isa, Term>>(codes.template sum_block<Batch, Vectors>(values<Batch>(x, block), j0, j1), x,
-                                          block, sums);
-      add_scaled(scales, sums, sums_of_x, i, j0 / extent_, panel);
-    }
-  }
-
- private:
-  /// Blocks of a group; 0 if a group has all.
-  static constexpr Index blocks_of_group =
-      scales_sums && Grouping::group_cols != All ? ceil_divide(Grouping::group_cols, input_block) : 0;
-  /// Blocks of a run; the last ones of a group may be fewer.
-  static constexpr Index run_blocks = blocks_of_group > 0 ? std::min(blocks_of_group, longest) : longest;
-
-  static Index extent(const Term& term) noexcept {
-    return group_extent(scales_sums ? Grouping::group_cols : All, term.cols());
-  }
-
-  /// A division by a number that is known here.
+  /// The column group of a block, by a division by a number that is known here.
   static Index group_of([[maybe_unused]] Index block) noexcept {
     if constexpr (blocks_of_group > 0)
       return block / blocks_of_group;
@@ -113,6 +66,7 @@ class IntegerRuns {
       return 0;
   }
 
+  /// Where the run ends that begins at `block`, if blocks do at `end`.
   static Index run_end(Index block, Index end) noexcept {
     const Index stop = std::min(block + run_blocks, end);
     if constexpr (blocks_of_group > longest)
@@ -121,70 +75,147 @@ class IntegerRuns {
       return stop;  // runs are groups
   }
 
-  template <int Batch>
-  [[gnu::always_inline]] static void sum_inputs(const Inputs<Batch>& x, Index first, Index end,
-                                                float (&sums)[std::size_t(Batch)]) noexcept {
-    unroll<Batch>([&](auto k) QLR_UNROLLED {
-      sums[k] = x[k].sums[first];
-      for (Index block = first + 1; block < end; ++block) sums[k] += x[k].sums[block];
-    });
+  /// How many runs of run_blocks there are from a block on, neighbours, together not longer than the longest.
+  static Index whole_runs(Index block, Index end) noexcept {
+    Index count = 0;
+    while (count < longest / run_blocks && run_end(block, end) - block == run_blocks) ++count, block += run_blocks;
+    return count;
   }
 
-  /// What sums begin with, so that operands count without their offset.
+  /// What the sums of a run are multiplied by, and those of x.
+  template <class Isa, int Vectors>
+  struct Factors {
+    Floats<Isa> scales[std::size_t(Vectors)];
+    Floats<Isa> minima[adds_minima ? std::size_t(Vectors) : 1];
+  };
+
+  /// Of the rows from i on, in a column group. All scales first, then all minima: in the order of memory.
+  template <class Isa, int Vectors>
+  [[gnu::always_inline]] Factors<Isa, Vectors> factors(Index i, [[maybe_unused]] Index group) const noexcept {
+    Factors<Isa, Vectors> factors;
+    unroll<Vectors>([&](auto v) QLR_UNROLLED {
+      if constexpr (scales_sums)
+        factors.scales[v] = row_scales<Isa, Vectors>(term_.scales(), i)(v, group);
+      else
+        factors.scales[v] = Floats<Isa>(unit_);
+      if constexpr (scales_sums && Integers::has_unit) factors.scales[v] *= Floats<Isa>(unit_);
+    });
+    if constexpr (adds_minima)
+      unroll<Vectors>([&](auto v)
+                          QLR_UNROLLED { factors.minima[v] = row_scales<Isa, Vectors>(term_.minima(), i)(v, group); });
+    return factors;
+  }
+
+  /// The sums of the entries of x in the blocks [first, end).
+  template <int Batch>
+  [[gnu::always_inline]] static void sum_inputs(const QuantizedVectors& x, Index first, Index end,
+                                                float (&sums)[std::size_t(Batch)]) noexcept {
+    unroll<Batch>([&](auto k) QLR_UNROLLED { sums[k] = x.sum(k, first); });
+    for (Index block = first + 1; block < end; ++block)
+      unroll<Batch>([&](auto k) QLR_UNROLLED { sums[k] += x.sum(k, block); });
+  }
+
+  /// What the sums of a run begin with, so that operands count without their offset.
   template <class Isa, int Batch, int Vectors>
-  [[gnu::always_inline]] Panel<Isa, Batch, Vectors> offsets(
-      const float (&sums_of_x)[std::size_t(Batch)]) const noexcept {
+  [[gnu::always_inline]] static Panel<Isa, Batch, Vectors> first_sums(
+      float offset, const float (&sums_of_x)[std::size_t(Batch)]) noexcept {
     Panel<Isa, Batch, Vectors> panel;
     unroll<Batch>([&](auto k) QLR_UNROLLED {
-      const Floats<Isa> of_vector(-offset_ * unit_ * sums_of_x[k]);
+      const Floats<Isa> of_vector(-offset * sums_of_x[k]);
       unroll<Vectors>([&](auto v) QLR_UNROLLED { panel.sums[k][v] = of_vector; });
     });
     return panel;
   }
 
-  /// Adds a run.
-  template <class RowScales, class Isa, int Batch, int Vectors>
-  [[gnu::always_inline]] void add_scaled(const RowScales& scales, const Panel<Isa, Batch, Vectors>& sums,
-                                         const float (&sums_of_x)[std::size_t(Batch)], Index i, Index group,
-                                         Panel<Isa, Batch, Vectors>& panel) const noexcept {
-    if constexpr (!scales_sums) {
-      panel.for_each([&](auto k, auto v) QLR_UNROLLED { panel.sums[k][v] += sums.sums[k][v]; });
-    } else {
-      scales.add(sums, group, panel);
-      if constexpr (Grid::has_minimum) {
-        Panel<Isa, Batch, Vectors> inputs;
-        inputs.for_each([&](auto k, auto v) QLR_UNROLLED { inputs.sums[k][v] = Floats<Isa>(sums_of_x[k]); });
-        RowScales(term_.minima(), term_.rows(), i).add(inputs, group, panel);
-      }
-    }
-  }
-
-  template <int Batch>
-  [[gnu::always_inline]] static BlockRows<Batch> values(const Inputs<Batch>& x, Index block) noexcept {
-    BlockRows<Batch> rows;
-    unroll<Batch>([&](auto k) QLR_UNROLLED { rows[k] = x[k].values + block * input_block; });
-    return rows;
-  }
-
-  template <class Lanes, class Isa, int Batch, int Vectors>
-  [[gnu::always_inline]] void add_block(const Lanes& lanes_of_codes, const Inputs<Batch>& x, Index block,
-                                        Panel<Isa, Batch, Vectors>& sums) const noexcept {
-    const auto totals =
-        lanes_of_codes.template sum_whole_block<Batch, Vectors>(values<Batch>(x, block), block * input_block);
-    add_totals<Lanes>(totals, x, block, sums);
-  }
-
-  /// Adds a block's integer sums times its scales.
-  template <class Lanes, class Isa, int Batch, int Vectors>
-  [[gnu::always_inline]] void add_totals(const IntegerPanel<Isa, Batch, Vectors>& totals, const Inputs<Batch>& x,
-                                         Index block, Panel<Isa, Batch, Vectors>& sums) const noexcept {
-    constexpr float unshifted = 1.0f / float(1 << Lanes::template shift<Batch>);
+  /// Adds a block's integer sums, 2^Shift times what they are, times its scales.
+  template <int Shift, class Isa, int Batch, int Vectors>
+  [[gnu::always_inline]] static void add_totals(const IntegerPanel<Isa, Batch, Vectors>& totals,
+                                                const QuantizedVectors& x, Index block,
+                                                Panel<Isa, Batch, Vectors>& sums) noexcept {
+    constexpr float unshifted = 1.0f / float(1 << Shift);
     unroll<Batch>([&](auto k) QLR_UNROLLED {
-      const Floats<Isa> scale(x[k].scales[block] * (unit_ * unshifted));
+      const Floats<Isa> scale(x.scale(k, block) * unshifted);
       unroll<Vectors>([&](auto v) QLR_UNROLLED {
         sums.sums[k][v] = multiply_add<Isa>(xsimd::to_float(totals.sums[k][v]), scale, sums.sums[k][v]);
       });
     });
+  }
+
+  /// Adds a run, of the panel whose first register is the `first` of those that have factors.
+  template <class Isa, int Batch, int Vectors, int All>
+  [[gnu::always_inline]] static void add_run(const Factors<Isa, All>& factors, int first,
+                                             const Panel<Isa, Batch, Vectors>& sums,
+                                             [[maybe_unused]] const float (&sums_of_x)[std::size_t(Batch)],
+                                             Panel<Isa, Batch, Vectors>& total) noexcept {
+    total.for_each([&](auto k, auto v) QLR_UNROLLED {
+      Floats<Isa>& to = total.sums[k][v];
+      if constexpr (scales_sums || Integers::has_unit)
+        to = multiply_add<Isa>(factors.scales[first + v], sums.sums[k][v], to);
+      else
+        to += sums.sums[k][v];
+      if constexpr (adds_minima) to = multiply_add<Isa>(factors.minima[first + v], Floats<Isa>(sums_of_x[k]), to);
+    });
+  }
+
+  /// Adds the runs of the whole blocks in [first, end) for the panel's rows, which begin at i. Not inlined, so
+  /// that the panel of several vectors stays in memory and leaves registers to a run.
+  template <class Lanes, class Isa, int Batch, int Vectors>
+  [[gnu::noinline]] void add_whole(const Lanes& lanes_of_codes, const QuantizedVectors& x, Index i, Index first,
+                                   Index end, Panel<Isa, Batch, Vectors>& panel) const noexcept {
+    std::conditional_t<Batch == 1, Panel<Isa, Batch, Vectors>, Panel<Isa, Batch, Vectors>&> total = panel;
+    for (Index block = first; block < end;) {
+      const Index stop = run_end(block, end), group = group_of(block);
+      const auto of_rows = factors<Isa, Vectors>(i, group);
+      if constexpr (Batch == 1) load_before_others();
+      float sums_of_x[std::size_t(Batch)];
+      sum_inputs<Batch>(x, block, stop, sums_of_x);
+      auto sums = first_sums<Isa, Batch, Vectors>(offset_, sums_of_x);
+      for (; block < stop; ++block) add_block(lanes_of_codes, x, block, sums);
+      add_run(of_rows, 0, sums, sums_of_x, total);
+    }
+    if constexpr (Batch == 1) panel = total;
+  }
+
+  /// Adds the blocks from `block` on, each a run.
+  template <class Isa, int Batch, int Vectors>
+  void add_rest(const IntegerLanes<Isa, Term>& codes, const QuantizedVectors& x, Index i, Index block,
+                Panel<Isa, Batch, Vectors>& panel) const noexcept {
+    const InputBlocks partition = blocks(term_);
+    for (; block < partition.count(); ++block) {
+      const Index j0 = partition.begin(block), j1 = partition.end(block);
+      float sums_of_x[std::size_t(Batch)];
+      sum_inputs<Batch>(x, block, block + 1, sums_of_x);
+      auto sums = first_sums<Isa, Batch, Vectors>(offset_, sums_of_x);
+      add_totals<IntegerLanes<Isa, Term>::template shift<Batch>>(
+          codes.template sum_block<Batch, Vectors>(values<Batch>(x, block), j0, j1), x, block, sums);
+      add_run(factors<Isa, Vectors>(i, j0 / extent_), 0, sums, sums_of_x, panel);
+    }
+  }
+
+ private:
+  static Index extent(const Term& term) noexcept {
+    return group_extent(scales_sums ? Grouping::group_cols : All, term.cols());
+  }
+
+  template <class Isa, int Vectors, class Scales>
+  [[gnu::always_inline]] RowScales<Isa, Grouping, Scales, Vectors> row_scales(const Scales& scales,
+                                                                              Index i) const noexcept {
+    return {scales, term_.rows(), i};
+  }
+
+  template <int Batch>
+  [[gnu::always_inline]] static BlockRows<Batch> values(const QuantizedVectors& x, Index block) noexcept {
+    BlockRows<Batch> rows;
+    unroll<Batch>([&](auto k) QLR_UNROLLED { rows[k] = x.values(k, block); });
+    return rows;
+  }
+
+  template <class Lanes, class Isa, int Batch, int Vectors>
+  [[gnu::always_inline]] void add_block(const Lanes& lanes_of_codes, const QuantizedVectors& x, Index block,
+                                        Panel<Isa, Batch, Vectors>& sums) const noexcept {
+    const auto totals =
+        lanes_of_codes.template sum_whole_block<Batch, Vectors>(values<Batch>(x, block), block * input_block);
+    add_totals<Lanes::template shift<Batch>>(totals, x, block, sums);
   }
 
   const Term& term_;

@@ -26,6 +26,7 @@ struct IntegerGrid<Sparse24<Uniform<Bits>>> {
   static constexpr bool exists = true;
   static constexpr int zero = 2 * ((1 << Bits) - 1);
   static constexpr int largest = 2 * zero;
+  static constexpr bool has_unit = true;
   static constexpr float unit() noexcept { return 0.5f; }
   static constexpr float offset() noexcept { return float(zero); }
 };
@@ -65,6 +66,12 @@ class IntegerLanes<Isa, Term, std::enable_if_t<is_sparse24<typename Term::Grid>>
       for_each_of_four<Vectors>(j0 / tile_cols + number, [&](auto t, auto v, const Words<Isa>& operand) QLR_UNROLLED {
         out[(number + t) * Vectors + v] = operand;
       });
+  }
+
+  /// Asks for the codes of the block from j0 on, or of what lies where it would be.
+  template <int Vectors>
+  void ask_for_block(Index j0) const noexcept {
+    codes_.template ask_for<Vectors, operands_each>(j0 / tile_cols);
   }
 
   using BlockOfX = WordsOfX<Isa>;

@@ -37,6 +37,7 @@ template <int Bits, int Weights>
 struct IntegerGrid<TrellisStep<Bits, Weights>> {
   static constexpr bool exists = true;
   static constexpr int largest = 2 * detail::largest_trellis_level;
+  static constexpr bool has_unit = false;
   static constexpr float unit() noexcept { return 1; }
   static constexpr float offset() noexcept { return float(detail::largest_trellis_level * 4 / Weights); }
 };
@@ -73,18 +74,22 @@ class IntegerLanes<Isa, Term, std::enable_if_t<is_trellis<typename Term::Grid>>>
 
   template <int Vectors>
   [[gnu::always_inline]] void decode_whole_block(Index j0, Words<Isa>* out) const noexcept {
-    const auto store = [&](Index number, const auto& quad) QLR_UNROLLED {
-      for_each_operand<4, Vectors>(quad, [&](auto t, auto v, const Words<Isa>& operand)
-                                             QLR_UNROLLED { out[(number + t) * Vectors + v] = operand; });
-    };
     const Index tile = j0 / weights;
     if (!windows_.has_above_in_words()) {
-      for (Index k = 0; k < operands_each; k += 4) store(k, windows_.template quad<4, Vectors>(tile + k));
+      for (Index k = 0; k < operands_each; k += 4)
+        store_operands<Vectors>(windows_.template quad<4, Vectors>(tile + k), out + k * Vectors);
       return;
     }
     const auto block = windows_.template block<Vectors, operands_each>(tile);
-    unroll<operands_each / 4>([&](auto number)
-                                  QLR_UNROLLED { store(4 * number, block.template quad<decltype(number)::value>()); });
+    unroll<operands_each / 4>([&](auto number) QLR_UNROLLED {
+      store_operands<Vectors>(block.template quad<decltype(number)::value>(), out + 4 * number * Vectors);
+    });
+  }
+
+  /// Asks for the codes of the block from j0 on, or of what lies where it would be.
+  template <int Vectors>
+  void ask_for_block(Index j0) const noexcept {
+    windows_.template ask_for<Vectors, operands_each>(j0 / weights);
   }
 
   /// Each entry as often as its value has levels.
@@ -146,6 +151,27 @@ class IntegerLanes<Isa, Term, std::enable_if_t<is_trellis<typename Term::Grid>>>
     unroll<Vectors>([&](auto v) QLR_UNROLLED {
       const auto windows = quad.template windows<decltype(v)::value>();
       unroll<Tiles>([&](auto t) QLR_UNROLLED { body(t, v, lookup_(windows.template numbers<decltype(t)::value>())); });
+    });
+  }
+
+  /// The levels of four tiles as operands that multiply four neighbouring columns each.
+  template <int Vectors, class Quad>
+  [[gnu::always_inline]] void store_operands(const Quad& quad, Words<Isa>* out) const noexcept {
+    Words<Isa> tiles[std::size_t(Vectors)][4];
+    for_each_operand<4, Vectors>(
+        quad, [&](auto t, auto v, const Words<Isa>& operand) QLR_UNROLLED { tiles[v][t] = operand; });
+    unroll<Vectors>([&](auto v) QLR_UNROLLED {
+      unroll<4>([&](auto t) QLR_UNROLLED {
+        constexpr int number = t;
+        if constexpr (weights == 4) {
+          out[t * Vectors + v] = tiles[v][t];
+        } else if constexpr (weights == 2) {
+          const Words<Isa>&a = tiles[v][number / 2 * 2], &b = tiles[v][number / 2 * 2 + 1];
+          out[t * Vectors + v] = pair_bytes<number % 2, Isa>(pair_halves<0, Isa>(a, b), pair_halves<1, Isa>(a, b));
+        } else {
+          out[t * Vectors + v] = nth_bytes<number, Isa>(tiles[v]);
+        }
+      });
     });
   }
 

@@ -27,8 +27,8 @@ struct Memory {
   Index batch;
 };
 
-/// So many vectors x, or more, are worth decoding codes to bytes in memory first.
-inline constexpr Index decoded_batch = 2 * panel_batch;
+/// So many vectors x, or more, are multiplied tile by tile.
+inline constexpr Index least_of_tile = 2 * panel_batch;
 
 /// How a layer runs the phases of a product (LayerOperations):
 ///   bytes(layer, batch)                      the memory that a product needs
@@ -86,17 +86,15 @@ struct LayerKernel<QplusLR<Q, L, R>, Activations> {
     const TermInput t{read_only(at.t), at.quantized_t, at.t_for_l};
     const MatrixView<float> out(y, memory.batch, layer.rows());
     if constexpr (std::is_same_v<Activations, Int8Activations>)
-      if (memory.batch >= decoded_batch) {
+      if (memory.batch >= least_of_tile) {
         const auto add_product = [&](auto& panel, Index b, Index i) {
           KernelOf<Q>::add_product(layer.q(), x, b, i, panel);
           if constexpr (Layer::has_factors) KernelOf<L>::add_product(layer.l(), t, b, i, panel);
         };
-        return compute_products<Isa>(
-            out, i0, i1, add_product, [&](auto batch, auto vectors, Index i, Index b, MatrixView<float> tile) {
-              KernelOf<Q>::template add_products<Isa, batch, vectors>(layer.q(), x, i, b, tile);
-              if constexpr (Layer::has_factors)
-                KernelOf<L>::template add_products<Isa, batch, vectors>(layer.l(), t, i, b, tile);
-            });
+        return compute_products<Isa>(out, i0, i1, add_product, [&](Index i, Index b, const SumTile<Isa>& tile) {
+          KernelOf<Q>::template add_products<Isa>(layer.q(), x, i, b, tile);
+          if constexpr (Layer::has_factors) KernelOf<L>::template add_products<Isa>(layer.l(), t, i, b, tile);
+        });
       }
     for (Index i = i0; i < i1;) {
       const Index end = std::min((i / strip_rows + 1) * strip_rows, i1);

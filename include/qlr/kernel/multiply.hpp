@@ -39,8 +39,10 @@ template <class Arch, class Activations, class Layer>
 void prepare(const Layer& layer, const float* x, Workspace workspace, Index b0, Index b1) noexcept {
   const Memory memory = detail::aligned(workspace);
   const MatrixView<float> input = LayerKernel<Layer, Activations>::input(layer, memory);
-  for (Index b = b0; b < b1; ++b) std::copy_n(x + b * layer.cols(), layer.cols(), input.row(b));
-  LayerKernel<Layer, Activations>::template prepare<typename IsaOf<Arch>::type>(layer, memory, b0, b1);
+  for (Index b = b0; b < b1; ++b) {
+    std::copy_n(x + b * layer.cols(), layer.cols(), input.row(b));
+    LayerKernel<Layer, Activations>::template prepare<typename IsaOf<Arch>::type>(layer, memory, b, b + 1);
+  }
 }
 
 template <class Arch, class Activations, class Layer>

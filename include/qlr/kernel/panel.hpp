@@ -20,13 +20,26 @@ struct Panel {
 
   Floats<Isa> sums[std::size_t(Batch)][std::size_t(Vectors)];
 
-  Panel() noexcept {
+  [[gnu::always_inline]] Panel() noexcept {
     for_each([&](auto b, auto v) QLR_UNROLLED { sums[b][v] = Floats<Isa>(0.0f); });
+  }
+
+  /// From memory, (vectors, rows).
+  [[gnu::always_inline]] static Panel load(const float* rows_of_sums, Index stride) noexcept {
+    Panel panel;
+    for_each([&](auto b, auto v) QLR_UNROLLED {
+      panel.sums[b][v] = Floats<Isa>::load_unaligned(rows_of_sums + b * stride + v * lanes<Isa>);
+    });
+    return panel;
+  }
+  [[gnu::always_inline]] void store(float* rows_of_sums, Index stride) const noexcept {
+    for_each([&](auto b, auto v)
+                 QLR_UNROLLED { sums[b][v].store_unaligned(rows_of_sums + b * stride + v * lanes<Isa>); });
   }
 
   /// Calls body(b, v) for every register; b and v are numbers as types.
   template <class Body>
-  static void for_each(Body&& body) noexcept {
+  [[gnu::always_inline]] static void for_each(Body&& body) noexcept {
     unroll<Batch>([&](auto b) QLR_UNROLLED { unroll<Vectors>([&](auto v) QLR_UNROLLED { body(b, v); }); });
   }
 };
@@ -39,22 +52,39 @@ inline constexpr int panel_vectors = lanes<Isa> == 4 ? 4 : (Batch > 1 ? 2 : int(
 /// Vectors x that share the decoding of a panel's codes.
 inline constexpr int panel_batch = 4;
 
-/// The panel of a tile (vectors, rows) from the b-th vector on; those beyond the last repeat it.
-template <class Isa, int Batch, int Vectors>
-[[gnu::always_inline]] inline Panel<Isa, Batch, Vectors> load_panel(MatrixView<float> tile, Index b) noexcept {
-  Panel<Isa, Batch, Vectors> panel;
-  panel.for_each([&](auto k, auto v) QLR_UNROLLED {
-    panel.sums[k][v] = Floats<Isa>::load_unaligned(tile.row(std::min(b + k, tile.rows - 1)) + v * lanes<Isa>);
-  });
-  return panel;
-}
-template <class Isa, int Batch, int Vectors>
-[[gnu::always_inline]] inline void store_panel(const Panel<Isa, Batch, Vectors>& panel, MatrixView<float> tile,
-                                               Index b) noexcept {
-  panel.for_each([&](auto k, auto v) QLR_UNROLLED {
-    if (b + k < tile.rows) panel.sums[k][v].store_unaligned(tile.row(b + k) + v * lanes<Isa>);
-  });
-}
+/// So many vectors are quicker one by one than as part of a panel.
+inline constexpr Index most_alone = 2;
+
+/// Vectors, at most, that a tile of sums has.
+inline constexpr Index tile_batch = 128;
+
+/// Rows of a tile: a whole block where that is possible.
+template <class Isa>
+inline constexpr Index tile_rows = panel_vectors<Isa, 1> * lanes<Isa>;
+
+/// Sums of neighbouring rows times some vectors: (vectors, rows), with room behind the last vector for as many as a
+/// panel has more.
+template <class Isa>
+struct SumTile {
+  static constexpr Index stride = tile_rows<Isa>;
+
+  float* data;
+  Index batch;
+
+  float* row(Index b) const noexcept { return data + b * stride; }
+
+  /// Calls body(panel, b, row) for every panel of panel_batch vectors and changes it.
+  template <class Body>
+  void for_each_panel(const Body& body) const noexcept {
+    constexpr int vectors = panel_vectors<Isa, panel_batch>;
+    for (Index row_of_panel = 0; row_of_panel < stride; row_of_panel += vectors * lanes<Isa>)
+      for (Index b = 0; b < batch; b += panel_batch) {
+        auto panel = Panel<Isa, panel_batch, vectors>::load(row(b) + row_of_panel, stride);
+        body(panel, b, row_of_panel);
+        panel.store(row(b) + row_of_panel, stride);
+      }
+  }
+};
 
 namespace detail {
 
@@ -102,39 +132,37 @@ void compute_rows(MatrixView<float> y, Index b, Index b1, Index i0, Index i1, bo
 /// @pre i0 is a multiple of 16, i1 too or y.cols
 template <class Isa, class AddProduct>
 void compute_product(MatrixView<float> y, Index i0, Index i1, bool adds, const AddProduct& add_product) noexcept {
-  constexpr Index alone = 2;  // so many vectors are quicker one by one than as part of a panel
   for (Index b = 0; b < y.rows; b += panel_batch) {
     const Index b1 = std::min(b + panel_batch, y.rows);
-    if (b1 - b <= alone)
+    if (b1 - b <= most_alone)
       detail::compute_rows<Isa, 1>(y, b, b1, i0, i1, adds, add_product);
     else
       detail::compute_rows<Isa, panel_batch>(y, b, b1, i0, i1, adds, add_product);
   }
 }
 
-/// The same for many vectors: add_products(batch, vectors, i, b, tile) adds what the vectors from b on make of that
-/// many registers of rows from i on to the tile (vectors, rows), in panels of `batch` vectors; add_product does the
-/// rows that are left. In y the rows of a tile would lie in the same few sets of a cache.
+/// The same for many vectors: add_products(i, b, tile) adds what the vectors from b on make of the rows from i on to
+/// the tile; add_product does the rows that fill none. In y a tile's rows would lie in the same few sets of a cache.
 template <class Isa, class AddProduct, class AddProducts>
 void compute_products(MatrixView<float> y, Index i0, Index i1, const AddProduct& add_product,
                       const AddProducts& add_products) noexcept {
-  constexpr int vectors = panel_vectors<Isa, panel_batch>;
-  constexpr Index rows = vectors * lanes<Isa>, tile_batch = 128;
-  static_assert(rows >= load_rows);
-  for (Index i = i0; i < i1;) {
-    if (i % block_rows + rows > block_rows || i + rows > i1) {
-      compute_product<Isa>(y, i, std::min(i + load_rows, i1), false, add_product);
-      i += load_rows;
-      continue;
+  constexpr Index rows = tile_rows<Isa>;
+  static_assert(rows % load_rows == 0 && block_rows % rows == 0);
+  alignas(64) float sums[std::size_t(round_up(tile_batch, panel_batch) * rows)];
+  // x of a tile's vectors stays in the second cache while codes are read once more for each tile
+  for (Index b = 0; b < y.rows; b += tile_batch) {
+    const SumTile<Isa> tile{sums, std::min(tile_batch, y.rows - b)};
+    for (Index i = i0; i < i1;) {
+      const Index end = std::min(round_up(i + 1, rows), i1);
+      if (end - i == rows) {
+        std::fill_n(sums, round_up(tile.batch, Index(panel_batch)) * rows, 0.0f);
+        add_products(i, b, tile);
+        for (Index k = 0; k < tile.batch; ++k) std::copy_n(tile.row(k), rows, y.row(b + k) + i);
+      } else if (b == 0) {
+        compute_product<Isa>(y, i, end, false, add_product);
+      }
+      i = end;
     }
-    alignas(64) float sums[std::size_t(tile_batch * rows)];
-    for (Index b = 0; b < y.rows; b += tile_batch) {
-      const MatrixView<float> tile(sums, std::min(tile_batch, y.rows - b), rows);
-      std::fill_n(sums, tile.rows * rows, 0.0f);
-      add_products(std::integral_constant<int, panel_batch>(), std::integral_constant<int, vectors>(), i, b, tile);
-      for (Index k = 0; k < tile.rows; ++k) std::copy_n(tile.row(k), rows, y.row(b + k) + i);
-    }
-    i += rows;
   }
 }
 

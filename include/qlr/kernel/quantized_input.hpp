@@ -9,6 +9,7 @@
 #include "qlr/core/index.hpp"
 #include "qlr/format/grouping.hpp"
 #include "qlr/kernel/isa/lanes.hpp"
+#include "qlr/kernel/panel.hpp"
 
 /// x in 8 bits: neighbouring entries are a block and share a scale.
 namespace qlr {
@@ -40,25 +41,45 @@ class InputBlocks {
   Index extent_, length_, in_group_;
 };
 
-/// One quantized vector: for every block 32 values (zeros behind its last entry), its scale, and its entries' sum.
-/// An entry is value * scale.
-struct QuantizedVector {
-  const std::int8_t* values;
-  const float* scales;
-  const float* sums;
+/// Neighbouring quantized vectors of a batch. A vector has for every block 32 values (zeros behind its last entry), its
+/// scale, and its entries' sum. An entry is value * scale.
+class QuantizedVectors {
+ public:
+  /// @param values,scales,sums of the first vector
+  /// @param value_stride,stride from a vector's values, and from its scales and sums, to the next one's
+  QuantizedVectors(const std::int8_t* values, Index value_stride, const float* scales, const float* sums,
+                   Index stride) noexcept
+      : values_(values), scales_(scales), sums_(sums), value_stride_(value_stride), stride_(stride) {}
+
+  /// Without the blocks before one.
+  QuantizedVectors from_block(Index block) const noexcept {
+    return {values(0, block), value_stride_, scales_ + block, sums_ + block, stride_};
+  }
+
+  const std::int8_t* values(Index k, Index block) const noexcept {
+    return values_ + k * value_stride_ + block * input_block;
+  }
+  float scale(Index k, Index block) const noexcept { return scales_[k * stride_ + block]; }
+  float sum(Index k, Index block) const noexcept { return sums_[k * stride_ + block]; }
+
+ private:
+  const std::int8_t* values_;
+  const float *scales_, *sums_;
+  Index value_stride_, stride_;
 };
 
-/// A batch of quantized vectors in memory that somebody else owns: values of all, then scales, then sums.
+/// A batch of quantized vectors in memory that somebody else owns: values of all, then scales, then sums. Behind the
+/// last there is room for as many as a panel has more; what is there may be anything.
 class QuantizedBatch {
  public:
   QuantizedBatch() = default;
-  QuantizedBatch(std::byte* data, Index batch, Index blocks) noexcept : data_(data), batch_(batch), blocks_(blocks) {}
+  QuantizedBatch(std::byte* data, Index batch, Index blocks) noexcept
+      : data_(data), batch_(padded(batch)), blocks_(blocks) {}
 
   static Index bytes(Index batch, Index blocks) noexcept {
-    return batch * (value_bytes(blocks) + 2 * stride(blocks) * Index(sizeof(float)));
+    return padded(batch) * (value_bytes(blocks) + 2 * stride(blocks) * Index(sizeof(float)));
   }
 
-  Index batch() const noexcept { return batch_; }
   Index blocks() const noexcept { return blocks_; }
 
   std::int8_t* values(Index b) const noexcept {
@@ -68,12 +89,20 @@ class QuantizedBatch {
     return reinterpret_cast<float*>(data_ + batch_ * value_bytes(blocks_)) + b * stride(blocks_);
   }
   float* sums(Index b) const noexcept { return scales(batch_ + b); }
-  QuantizedVector operator[](Index b) const noexcept { return {values(b), scales(b), sums(b)}; }
+
+  /// The vectors from b on.
+  QuantizedVectors from(Index b) const noexcept {
+    return {values(b), value_bytes(blocks_), scales(b), sums(b), stride(blocks_)};
+  }
 
  private:
-  /// An odd number of cache lines: vectors that are multiplied together lie in different sets.
+  static Index padded(Index batch) noexcept {
+    return batch <= most_alone ? batch : round_up(batch, Index(panel_batch));
+  }
+
+  /// Odd numbers of cache lines: vectors that are multiplied together lie in different sets.
   static Index value_bytes(Index blocks) noexcept { return round_up(blocks * input_block, 128) + 64; }
-  static Index stride(Index blocks) noexcept { return round_up(blocks, 16); }
+  static Index stride(Index blocks) noexcept { return round_up(blocks, 32) + 16; }
 
   std::byte* data_ = nullptr;
   Index batch_ = 0, blocks_ = 0;

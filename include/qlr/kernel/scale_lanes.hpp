@@ -66,20 +66,8 @@ class RowScales {
  public:
   RowScales(const Scales& scales, Index rows, Index row) noexcept : scales_(scales), rows_(rows), row_(row) {}
 
-  /// panel += scale of the row * sums, all of one column group.
-  template <int Batch>
-  [[gnu::always_inline]] void add(const Panel<Isa, Batch, Vectors>& sums, Index col_group,
-                                  Panel<Isa, Batch, Vectors>& panel) const noexcept {
-    unroll<Vectors>([&](auto v) QLR_UNROLLED {
-      const Floats<Isa> scales = of_rows(v, col_group);
-      unroll<Batch>([&](auto k) QLR_UNROLLED {
-        panel.sums[k][v] = multiply_add<Isa>(scales, sums.sums[k][v], panel.sums[k][v]);
-      });
-    });
-  }
-
- private:
-  [[gnu::always_inline]] Floats<Isa> of_rows(int vector, Index col_group) const noexcept {
+  /// Of a register of them, in a column group.
+  [[gnu::always_inline]] Floats<Isa> operator()(int vector, Index col_group) const noexcept {
     const Index row = row_ + vector * lanes<Isa>;
     if constexpr (has_neighbours<Scales> && Grouping::group_rows == 1)
       if (Vectors > 1 || row + lanes<Isa> <= rows_)

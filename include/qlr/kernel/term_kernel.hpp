@@ -67,15 +67,13 @@ namespace detail {
 /// Products in floats in the place of products in integers.
 template <class Term>
 struct FloatKernel : TermKernel<Term, FloatActivations> {
-  /// Adds the rows from i on of this term times the vectors from b on to the tile (vectors, rows).
-  template <class Isa, int Batch, int Vectors>
+  /// Adds the rows from i on of this term times the vectors from b on to the tile.
+  template <class Isa>
   static void add_products(const Term& term, const TermInput& input, Index i, Index b,
-                           MatrixView<float> tile) noexcept {
-    for (Index k = 0; k < tile.rows; k += Batch) {
-      auto panel = load_panel<Isa, Batch, Vectors>(tile, k);
-      TermKernel<Term, FloatActivations>::add_product(term, input, b + k, i, panel);
-      store_panel(panel, tile, k);
-    }
+                           const SumTile<Isa>& tile) noexcept {
+    tile.for_each_panel([&](auto& panel, Index k, Index row) {
+      TermKernel<Term, FloatActivations>::add_product(term, input, b + k, i + row, panel);
+    });
   }
 };
 
@@ -238,11 +236,10 @@ struct AnyTermKernel {
   static void for_each_segment(const Term& term, const TermInput& input, const Body& body) noexcept {
     term.visit([&](const auto& held) { kernel::for_each_segment(kernel_of(held), held, input, body); });
   }
-  template <class Isa, int Batch, int Vectors>
+  template <class Isa>
   static void add_products(const Term& term, const TermInput& input, Index i, Index b,
-                           MatrixView<float> tile) noexcept {
-    term.visit(
-        [&](const auto& held) { kernel_of(held).template add_products<Isa, Batch, Vectors>(held, input, i, b, tile); });
+                           const SumTile<Isa>& tile) noexcept {
+    term.visit([&](const auto& held) { kernel_of(held).template add_products<Isa>(held, input, i, b, tile); });
   }
 
  private:

@@ -184,6 +184,12 @@ class TrellisWindows {
     typename Lanes::template Block<registers_above, Tiles> above_;
   };
 
+  /// Asks for the codes of the tiles from `tile` on.
+  template <int Vectors, int Tiles>
+  void ask_for(Index tile) const noexcept {
+    codes_.template ask_for<Vectors, Tiles>(tile);
+  }
+
   /// The tiles from `tile` on. @pre has_above_in_words(), tile is a multiple of Tiles, tile + Tiles <= tiles_in_words()
   template <int Vectors, int Tiles>
   [[gnu::always_inline]] Block<Vectors, Tiles> block(Index tile) const noexcept {
