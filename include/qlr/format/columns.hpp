@@ -161,16 +161,20 @@ class Columns {
   void visit_tensors(Visitor& visitor, const std::string& prefix) {
     visitor(vector_info<std::uint8_t>(prefix + "segments", ceil_divide(cols_, 2)), segments_);
     Index used = 0;
-    for_each_segment([&](const auto& stored) { used += code_bytes(stored); });
+    for_each_segment([&](const auto& stored) {
+      if constexpr (!detail::is_absent<std::decay_t<decltype(stored)>>) used += stored.code_bytes();
+    });
     visitor(code_info(prefix + "codes", padded_code_bytes(used, rows_)), codes_);
     Index offset = 0;
     int number = 0;
     for_each_segment([&](auto& stored) {
-      const std::string own = prefix + std::to_string(number++) + ".";
-      if (stored.cols() == 0) return;
-      place_codes(stored, codes_ == nullptr ? nullptr : codes_ + offset);
-      offset += code_bytes(stored);
-      visit_scales(stored, visitor, own);
+      [[maybe_unused]] const std::string own = prefix + std::to_string(number++) + ".";
+      if constexpr (!detail::is_absent<std::decay_t<decltype(stored)>>) {
+        if (stored.cols() == 0) return;
+        stored.place_codes(codes_ == nullptr ? nullptr : codes_ + offset);
+        offset += stored.code_bytes();
+        stored.visit_scales(visitor, own);
+      }
     });
   }
 
@@ -196,25 +200,6 @@ class Columns {
     }
   }
   void add_segment_rows(const NoQ&, int, Index, Index, MatrixView<float>) const noexcept {}
-
-  template <class Segment>
-  static Index code_bytes(const Segment& stored) noexcept {
-    return stored.code_bytes();
-  }
-  static Index code_bytes(const NoQ&) noexcept { return 0; }
-
-  template <class Segment>
-  static void place_codes(Segment& stored, const std::uint8_t* codes) noexcept {
-    stored.place_codes(codes);
-  }
-  static void place_codes(NoQ&, const std::uint8_t*) noexcept {}
-
-  template <class Segment, class Visitor>
-  static void visit_scales(Segment& stored, Visitor& visitor, const std::string& prefix) {
-    stored.visit_scales(visitor, prefix);
-  }
-  template <class Visitor>
-  static void visit_scales(NoQ&, Visitor&, const std::string&) {}
 
   std::tuple<Qs...> terms_;
   const std::uint8_t* segments_ = nullptr;
