@@ -130,8 +130,8 @@ TEST_CASE("NormalFloat's values are constant expressions") {
   static_assert(qlr::NormalFloat<4>::value(15) == 1.0f && qlr::NormalFloat<4>::value(7) == 0.0f);
 }
 
-TEST_CASE("Ternary is -1, 0 and 1, and 0 for the code that is left") {
-  const float expected[] = {-1, 0, 1, 0};
+TEST_CASE("Ternary is -1, 0 and 1, and 2 for the code that is left") {
+  const float expected[] = {-1, 0, 1, 2};
   for (std::uint32_t code = 0; code < 4; ++code) CHECK(value<qlr::Ternary<>>(code) == expected[code]);
   CHECK(qlr::Ternary<>::name() == "Ternary<2>");
 }

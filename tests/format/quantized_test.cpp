@@ -30,7 +30,7 @@ template <int Bits>
 double level(qlr::NormalFloat<Bits>, std::uint32_t code) {
   return double(qlr::NormalFloat<Bits>::value(code));
 }
-double level(qlr::Ternary<>, std::uint32_t code) { return code == 0 ? -1 : code == 2 ? 1 : 0; }
+double level(qlr::Ternary<>, std::uint32_t code) { return double(code) - 1; }
 double level(qlr::HalfGrid, std::uint32_t code) { return qlr::test::half_value(std::uint16_t(code)); }
 double level(qlr::BfloatGrid, std::uint32_t code) { return double(qlr::float_from_bits(code << 16)); }
 double level(qlr::FloatGrid, std::uint32_t code) { return double(qlr::float_from_bits(code)); }

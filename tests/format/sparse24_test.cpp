@@ -30,7 +30,7 @@ TEST_CASE("golden: values of 2:4 codes") {
   CHECK(decoded<TwoBits>(0b01'10'00'11) == Four{-0.5f, 0, 0, 0.5f});
   CHECK(decoded<TwoBits>(0b11'11'01'01) == Four{0, 3, 0, 0});
   CHECK(decoded<Sparse24<qlr::Uniform<1>>>(0b1'0'11'00) == Four{-0.5f, 0, 0, 0.5f});
-  CHECK(decoded<Sparse24<qlr::Ternary<2>>>(0b11'10'10'01) == Four{0, 1, 0, 0});
+  CHECK(decoded<Sparse24<qlr::Ternary<2>>>(0b11'10'10'01) == Four{0, 1, 2, 0});
 }
 
 TEST_CASE("every 2:4 code has a value, and at most two of four weights are not zero") {

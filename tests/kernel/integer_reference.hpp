@@ -35,10 +35,10 @@ inline std::vector<double> quantize(const std::vector<float>& x, Index extent) {
   return out;
 }
 
-/// Whether products in integers round the grid's values: what is neither uniform nor ternary is a table of steps.
+/// Whether products in integers round the grid's values: some are a table of steps.
 template <class Grid>
 constexpr bool rounds_values() {
-  if constexpr (Grid::tile_cols > 1 || Grid::lookback > 0 || std::is_same_v<Grid, Ternary<>>)
+  if constexpr (Grid::tile_cols > 1 || Grid::lookback > 0)
     return false;
   else
     return kernel::IntegerGrid<Grid>::is_table;

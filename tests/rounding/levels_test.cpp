@@ -14,19 +14,12 @@ namespace levels_test {
 using namespace qlr;
 
 template <class Grid>
-Levels levels_of() {
-  std::vector<double> values;
-  for (std::uint32_t code = 0; code < (1u << Grid::code_bits); ++code) values.push_back(double(Grid::value(code)));
-  return Levels(values);
-}
-
-template <class Grid>
 void check_nearest() {
-  const Levels levels = levels_of<Grid>();
+  const Levels levels = Levels::of<Grid>();
   for (double x = -300; x < 300; x += 0.37) {
     const double t = x / 40;
     double best = std::numeric_limits<double>::infinity();
-    for (std::uint32_t code = 0; code < (1u << Grid::code_bits); ++code)
+    for (std::uint32_t code = 0; code < Grid::level_count; ++code)
       best = std::min(best, std::abs(t - double(Grid::value(code))));
     CHECK(std::abs(t - levels.value(levels.nearest(t))) == doctest::Approx(best).epsilon(1e-12));
   }
@@ -43,8 +36,13 @@ TEST_CASE("nearest finds the value of least distance on every grid") {
   check_nearest<Ternary<2>>();
 }
 
+TEST_CASE("nothing rounds to the fourth code of Ternary") {
+  CHECK(Levels::of<Ternary<2>>().nearest(100) == 2);
+  CHECK(Levels::of<Ternary<2>>().greatest() == 1);
+}
+
 TEST_CASE("nearest is total") {
-  const Levels levels = levels_of<Uniform<2>>();
+  const Levels levels = Levels::of<Uniform<2>>();
   const double infinity = std::numeric_limits<double>::infinity();
   CHECK(levels.nearest(infinity) == 3);
   CHECK(levels.nearest(-infinity) == 0);
@@ -53,11 +51,11 @@ TEST_CASE("nearest is total") {
 }
 
 TEST_CASE("gaussian_distortion is that of the optimal uniform quantizers (Max 1960, table II)") {
-  CHECK(levels_of<Uniform<1>>().gaussian_distortion() == doctest::Approx(0.3634).epsilon(1e-3));
-  CHECK(levels_of<Uniform<2>>().gaussian_distortion() == doctest::Approx(0.1188).epsilon(1e-3));
-  CHECK(levels_of<Uniform<3>>().gaussian_distortion() == doctest::Approx(0.03744).epsilon(1e-3));
-  CHECK(levels_of<Uniform<4>>().gaussian_distortion() == doctest::Approx(0.01154).epsilon(1e-3));
-  CHECK(levels_of<Uniform<5>>().gaussian_distortion() == doctest::Approx(0.003495).epsilon(2e-3));
+  CHECK(Levels::of<Uniform<1>>().gaussian_distortion() == doctest::Approx(0.3634).epsilon(1e-3));
+  CHECK(Levels::of<Uniform<2>>().gaussian_distortion() == doctest::Approx(0.1188).epsilon(1e-3));
+  CHECK(Levels::of<Uniform<3>>().gaussian_distortion() == doctest::Approx(0.03744).epsilon(1e-3));
+  CHECK(Levels::of<Uniform<4>>().gaussian_distortion() == doctest::Approx(0.01154).epsilon(1e-3));
+  CHECK(Levels::of<Uniform<5>>().gaussian_distortion() == doctest::Approx(0.003495).epsilon(2e-3));
 }
 
 TEST_CASE("many numbers have the codes and values that each has alone") {

@@ -42,7 +42,7 @@ void check_nearest(Index m, Index n) {
       double minimum = 0;
       if constexpr (Q::Grid::has_minimum) minimum = double(q.minima().at(q.row_group(i), q.col_group(j)));
       double best = std::numeric_limits<double>::infinity();
-      for (std::uint32_t code = 0; code < (1u << Q::Grid::code_bits); ++code)
+      for (std::uint32_t code = 0; code < Q::Grid::level_count; ++code)
         best = std::min(best, std::abs(w(i, j) - minimum - scale * double(Q::Grid::value(code))));
       excess = std::max(excess, std::abs(w(i, j) - rounded(i, j)) - best);
     }

@@ -52,6 +52,14 @@ TEST_CASE("no 2:4 code is better than the one that is found, under any metric") 
   }
 }
 
+TEST_CASE("2:4 codes of a grid that rounding does not use whole have none of its other values") {
+  constexpr float identity[16] = {1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1};
+  const float target[] = {2, 0, -2, 0, 5, 5, 5, 5};
+  std::uint32_t codes[2];
+  TileSearch<Sparse24<Ternary<2>>>::search(2, target, identity, codes, false);
+  for (const std::uint32_t code : codes) CHECK(((code >> 4 & 3) != 3 && (code >> 6 & 3) != 3));
+}
+
 TEST_CASE("a Gaussian matrix in 2:4 codes loses the distortion, and no less than two weights of four would") {
   using Term = Quantized<Grid, PerRow, Float>;
   const auto owned = value_or_throw(Owned<Term>::allocate({64, 256}));

@@ -40,6 +40,8 @@ struct ScalarGrid {
   static constexpr int tile_cols = 1;
   static constexpr int lookback = 0;
   static constexpr bool has_minimum = false;
+  /// Codes that rounding chooses from, beginning with 0.
+  static constexpr std::uint64_t level_count = std::uint64_t(1) << Bits;
 
   static constexpr void decode(const std::uint32_t* codes, float* tile) noexcept { *tile = Derived::value(*codes); }
 };
@@ -103,12 +105,13 @@ struct NormalFloat : ScalarGrid<NormalFloat<Bits>, Bits> {
   static constexpr std::array<float, 1 << Bits> levels = make_levels();
 };
 
-/// value = code - 1: -1, 0 or 1; code 3 stands for 0.
+/// value = code - 1: -1, 0 or 1, and 2 for the code that rounding leaves out.
 template <int Bits = 2>
 struct Ternary : ScalarGrid<Ternary<Bits>, 2> {
   static_assert(rule::BitsInRange<Bits, 2, 2>::value, "qlr::Ternary<Bits>: Bits is 2");
 
-  static constexpr float value(std::uint32_t code) noexcept { return code == 3 ? 0.0f : float(code) - 1.0f; }
+  static constexpr std::uint64_t level_count = 3;
+  static constexpr float value(std::uint32_t code) noexcept { return float(code) - 1.0f; }
   static std::string name() { return "Ternary<2>"; }
 };
 

@@ -56,10 +56,7 @@ struct LevelArithmetic<Isa, UniformAsymmetric<Bits>> {
 template <class Isa, int Bits>
 struct LevelArithmetic<Isa, Ternary<Bits>> {
   static constexpr bool exists = true;
-  static Floats<Isa> value(const Words<Isa>& codes) noexcept {
-    const Words<Isa> one(1u);
-    return words_to_float<Isa>((codes - one) & ((codes & one) - one));
-  }
+  static Floats<Isa> value(const Words<Isa>& codes) noexcept { return words_to_float<Isa>(codes) - Floats<Isa>(1.0f); }
 };
 
 /// Decodes lanes. For grids of at most 8 bits the code is the low byte of a lane and the rest may be anything; for

@@ -99,13 +99,7 @@ struct IntegerGrid<UniformAsymmetric<Bits>> : IntegerGrid<Uniform<Bits>> {
 };
 
 template <int Bits>
-struct IntegerGrid<Ternary<Bits>> {
-  static constexpr bool exists = true;
-  static constexpr bool is_table = true;
-  static constexpr int largest = 2;
-  static constexpr std::array<std::uint8_t, 16> levels() noexcept { return {0, 1, 2, 1}; }
-  static constexpr bool has_unit = false;
-  static constexpr float unit() noexcept { return 1; }
+struct IntegerGrid<Ternary<Bits>> : IntegerGrid<Uniform<Bits>> {
   static constexpr float offset() noexcept { return 1; }
 };
 

@@ -26,6 +26,14 @@ class Levels {
       if (order_[k] != k || sorted_[k] != sorted_[0] + step_ * double(k)) equally_spaced_ = false;
   }
 
+  /// Those of a grid that rounding chooses from.
+  template <class Grid>
+  static Levels of() {
+    std::vector<double> values;
+    for (std::uint32_t code = 0; code < Grid::level_count; ++code) values.push_back(double(Grid::value(code)));
+    return Levels(std::move(values));
+  }
+
   double value(std::uint32_t code) const noexcept { return by_code_[code]; }
   double least() const noexcept { return sorted_.front(); }
   double greatest() const noexcept { return sorted_.back(); }

@@ -43,9 +43,7 @@ Rate rate_of(const Quantized<Grid, Grouping, Scale>&) {
   constexpr Index least_width = Packing<Grid::code_bits>::width(Packing<Grid::code_bits>::planes - 1);
   Rate rate{double(Grid::code_bits) / Grid::tile_cols, 8, 0, Grid::tile_cols * std::max<Index>(1, 8 / least_width)};
   if constexpr (is_scalar_grid<Grid>) {
-    std::vector<double> values;
-    for (std::uint32_t code = 0; code < (1u << Grid::code_bits); ++code) values.push_back(double(Grid::value(code)));
-    rate.distortion = Levels(std::move(values)).gaussian_distortion();
+    rate.distortion = Levels::of<Grid>().gaussian_distortion();
   } else {
     rate.distortion = TileSearch<Grid>::distortion();
   }

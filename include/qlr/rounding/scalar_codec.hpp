@@ -136,11 +136,7 @@ class ScalarCodec<Quantized<Grid, Grouping, Scale>> final : public Codec {
   static constexpr bool can_rescale = stores_single_scales<typename Term::Scales> && !Grid::has_minimum;
 
   static const Levels& levels() {
-    static const Levels levels = [] {
-      std::vector<double> values;
-      for (std::uint32_t code = 0; code < (1u << Grid::code_bits); ++code) values.push_back(double(Grid::value(code)));
-      return Levels(std::move(values));
-    }();
+    static const Levels levels = Levels::of<Grid>();
     return levels;
   }
 

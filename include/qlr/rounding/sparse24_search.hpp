@@ -33,6 +33,12 @@ struct TileSearch<Sparse24<Grid>> {
     return table;
   }
 
+  /// Whether rounding chooses from both codes.
+  static bool is_chosen(std::size_t code) {
+    constexpr std::size_t mask = (std::size_t(1) << Sparse::grid_bits) - 1;
+    return (code >> 4 & mask) < Grid::level_count && (code >> (4 + Sparse::grid_bits) & mask) < Grid::level_count;
+  }
+
   /// The deviation of the Gaussian that the values fit best, and the squared error that is left of it, over its
   /// variance: on a fixed sample.
   struct Fit {
@@ -81,7 +87,7 @@ struct TileSearch<Sparse24<Grid>> {
     const Table& table = values();
     std::vector<float> curvature(table.size());
     for (std::size_t code = 0; code < table.size(); ++code) {
-      curvature[code] = 0;
+      curvature[code] = is_chosen(code) ? 0 : std::numeric_limits<float>::infinity();
       for (int a = 0; a < 4; ++a)
         for (int b = 0; b < 4; ++b)
           curvature[code] += metric[4 * a + b] * table[code][std::size_t(a)] * table[code][std::size_t(b)];
