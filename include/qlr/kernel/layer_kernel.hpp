@@ -119,7 +119,7 @@ struct LayerKernel<QplusLR<Q, L, R>, Activations> {
 
   /// Rows that one segment or factor multiplies before the next one does: fewer, and reading begins anew so often that
   /// memory is not used; more, and their sums leave the first cache.
-  static constexpr Index strip_rows = 1024;
+  static constexpr Index strip_rows = 4096;
 
   /// Where in the workspace what lies; what is not needed has no blocks or no bytes.
   struct Places {
