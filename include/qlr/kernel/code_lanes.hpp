@@ -24,11 +24,12 @@ class CodeLanes {
   /// Whether the words of a block's rows follow one another.
   static constexpr bool has_rows_in_order = Codes::planes == 1;
 
-  /// Fewer rows than a block's leave out lines, and hardware does not foresee which.
+  /// Fewer rows than a block's leave out lines, and hardware does not foresee which: these lanes ask for the lines of
+  /// their part of the next block of rows instead.
   template <int Vectors>
   static constexpr bool skips_lines = Vectors * lanes<Isa> < block_rows;
 
-  /// How many bytes ahead where they are not: codes that take more work a line want to be asked for earlier.
+  /// How many bytes ahead codes are asked for where no lines are left out: more if they take more work a line.
   static constexpr Index blocks_ahead = 768, quads_ahead = 8192;
 
   /// From row `row` on. @pre row is a multiple of the lanes, and of 16 unless the registers asked for end at or before
@@ -74,11 +75,11 @@ class CodeLanes {
       const auto at = std::size_t(number);
       quad.words[plane] = word_address<plane>(at / (8 / width), 0);
       quad.shifts[plane] = int(at % (8 / width)) * width;
-      const Index ahead = skips_lines<Vectors> ? prefetched_steps * step_bytes * height_ : quads_ahead;
-      if ((skips_lines<Vectors> || asks_ahead_) && quad.shifts[plane] == 0)
+      if (!skips_lines<Vectors> && asks_ahead_ && quad.shifts[plane] == 0)
         for (int vector = 0; vector < Vectors; vector += lines_apart)
-          prefetch(quad.words[plane], ahead + bytes_below(vector));
+          prefetch(quad.words[plane], quads_ahead + bytes_below(vector));
     });
+    if constexpr (skips_lines<Vectors>) ask_for_next_rows<Vectors>(4 * number, 4);
     return quad;
   }
 
@@ -154,12 +155,12 @@ class CodeLanes {
         const Index in_step = Tiles < Codes::step_tiles ? tile % Codes::step_tiles * width / 32 : 0;
         words_[plane] = step + (words_before(plane) + in_step) * strip_bytes();
         shifts_[plane] = is_part<plane> ? int(tile % (32 / width) / 4 * width) : 0;
-        if ((skips_lines<Vectors> || lanes_of_codes.asks_ahead_) && shifts_[plane] == 0)
+        if (!skips_lines<Vectors> && lanes_of_codes.asks_ahead_ && shifts_[plane] == 0)
           for (int number = 0; number < std::max(1, Tiles * width / 32); ++number)
             for (int vector = 0; vector < Vectors; vector += lines_apart)
-              prefetch(address<plane>(number, vector),
-                       skips_lines<Vectors> ? prefetched_steps * step_bytes * height() : ahead);
+              prefetch(address<plane>(number, vector), ahead);
       });
+      if constexpr (skips_lines<Vectors>) lanes_of_codes.template ask_for_next_rows<Vectors>(tile, Tiles);
     }
 
     /// Four tiles' parts in a plane, among other bits.
@@ -229,8 +230,24 @@ class CodeLanes {
   }
 
  private:
-  /// How many steps ahead codes are asked for where lines are left out.
-  static constexpr Index prefetched_steps = 6;
+  /// How many bytes ahead the codes of a block of fewer rows are asked for, which has no next.
+  static constexpr Index last_ahead = 1024;
+
+  /// Asks for as many bytes of the next block of rows as `tiles` tiles of these lanes have, behind those of the tiles
+  /// and rows before them. Of the last block: for the words of all rows, if the lanes' first is its first.
+  template <int Vectors>
+  [[gnu::always_inline]] void ask_for_next_rows(Index tile, Index tiles) const noexcept {
+    const Index steps = std::max<Index>(1, tiles / Codes::step_tiles);
+    if (height_ == block_rows) {
+      constexpr Index rows = Vectors * lanes<Isa>;
+      const std::uint8_t* const next = block_ + tiles_in_words_ / Codes::step_tiles * (step_bytes * block_rows);
+      const Index before = (first_row_ * tiles_in_words_ + rows * tile) * Codes::code_bits / 8;
+      prefetch_to_second_cache(next, before, rows * tiles * Codes::code_bits / 8);
+    } else if (first_row_ == 0 && tile % Codes::step_tiles == 0) {
+      const std::uint8_t* const step = block_ + tile / Codes::step_tiles * (step_bytes * height_);
+      prefetch_to_second_cache(step, last_ahead, steps * step_bytes * height_);
+    }
+  }
   /// Registers of rows whose words are one cache line.
   static constexpr int lines_apart = int(load_rows) / lanes<Isa>;
 

@@ -257,6 +257,14 @@ inline Words<Isa> lanes_before(const Words<Isa>& first, const Words<Isa>& second
   __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(bytes) + std::uintptr_t(distance)));
 }
 
+/// Asks for `count` bytes from so many behind an address on, likewise, but into the second cache.
+[[gnu::always_inline]] inline void prefetch_to_second_cache(const std::uint8_t* bytes, Index distance,
+                                                            Index count) noexcept {
+  const std::uintptr_t first = reinterpret_cast<std::uintptr_t>(bytes) + std::uintptr_t(distance);
+  for (Index line = 0; line < count; line += 64)
+    __builtin_prefetch(reinterpret_cast<const void*>(first + std::uintptr_t(line)), 0, 2);
+}
+
 /// Keeps loads in the order of the program. GCC changes it, as chance has it, and lines that are not asked for in order
 /// come late: products of 2 bits from memory took 195 to 310 us.
 [[gnu::always_inline]] inline void load_before_others() noexcept {
