@@ -49,6 +49,12 @@ struct Panel {
 template <class Isa, int Batch>
 inline constexpr int panel_vectors = lanes<Isa> == 4 ? 4 : (Batch > 1 ? 2 : int(block_rows) / lanes<Isa>);
 
+/// The registers of rows of a panel for rows that do not fill one, before they are multiplied register by register: half
+/// as many where that is a half of a block.
+template <class Isa, int Batch>
+inline constexpr int half_panel_vectors =
+    panel_vectors<Isa, Batch> * lanes<Isa> == block_rows ? panel_vectors<Isa, Batch> / 2 : 1;
+
 /// Vectors x that share the decoding of a panel's codes.
 inline constexpr int panel_batch = 4;
 
@@ -111,11 +117,15 @@ template <class Isa, int Batch, class AddProduct>
 void compute_rows(MatrixView<float> y, Index b, Index b1, Index i0, Index i1, bool adds,
                   const AddProduct& add_product) noexcept {
   constexpr int vectors = panel_vectors<Isa, Batch>;
-  constexpr Index rows = Panel<Isa, Batch, vectors>::rows;
+  constexpr int half = half_panel_vectors<Isa, Batch>;
+  constexpr Index rows = vectors * lanes<Isa>, half_rows = half * lanes<Isa>;
   for (Index i = i0; i < i1;) {
     if (i % block_rows + rows <= block_rows && i + rows <= i1) {
       for (Index k = b; k < b1; k += Batch) compute_panel<Isa, Batch, vectors>(y, k, i, adds, add_product);
       i += rows;
+    } else if (half > 1 && i % block_rows + half_rows <= block_rows && i + half_rows <= i1) {
+      for (Index k = b; k < b1; ++k) compute_panel<Isa, 1, half>(y, k, i, adds, add_product);
+      i += half_rows;
     } else {
       for (Index k = b; k < b1; ++k) compute_panel<Isa, 1, 1>(y, k, i, adds, add_product);
       i += lanes<Isa>;
