@@ -84,7 +84,7 @@ class BindToArena {
   template <class T>
   const std::uint8_t* take(Index bytes, std::size_t kind) {
     const Index begin = used_[kind];
-    used_[kind] += round_up(bytes, 64);
+    used_[kind] += round_up(bytes, code_alignment);
     return arena<T>(pages_) + begin;
   }
 

@@ -130,7 +130,9 @@ TEST_CASE("counts of the largest layer do not overflow") {
   CHECK(layer->bits_per_weight() == doctest::Approx(96));
 }
 
-TEST_CASE("stored_tensors lists code tensors first and the rest by falling element size") {
+TEST_CASE(
+    "stored_tensors lists codes first, before others those that leave the next aligned, and the rest by falling "
+    "element size") {
   using Layer = Transformed<QplusLR<qlr::Quantizer<4, qlr::PerGroup<8>, qlr::Uniform, qlr::Log8>, L4, R4>,
                             qlr::Compose<qlr::Diagonal, qlr::Hadamard>, qlr::Permutation>;
   const auto layer = qlr::test::filled<Layer>({16, 24, 4}, 1);

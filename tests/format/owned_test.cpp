@@ -28,12 +28,12 @@ std::string refusal(const qlr::Result<T>& result) {
 
 }  // namespace
 
-TEST_CASE("an arena is aligned to 64 bytes and zeroed") {
+TEST_CASE("an arena is aligned to 256 bytes and zeroed") {
   for (Index bytes : {1, 63, 64, 65, 1000, 100'000}) {
     const qlr::Result<qlr::Arena> arena = qlr::Arena::allocate(bytes);
     REQUIRE(arena.ok());
     CHECK(arena->bytes() == bytes);
-    CHECK(reinterpret_cast<std::uintptr_t>(arena->data()) % 64 == 0);
+    CHECK(reinterpret_cast<std::uintptr_t>(arena->data()) % 256 == 0);
     bool zeroed = true;
     for (Index i = 0; i < bytes; ++i) zeroed &= arena->data()[i] == std::byte(0);
     CHECK(zeroed);
@@ -69,12 +69,12 @@ TEST_CASE("the largest extents are an error before any memory is asked for") {
   check(refusal(Owned<Layer>::allocate({most, 1, most})));
 }
 
-TEST_CASE("every tensor of an Owned is aligned to 64 bytes, and none overlaps another") {
+TEST_CASE("every tensor of an Owned is aligned to 256 bytes, and none overlaps another") {
   const auto owned = qlr::test::filled<Layer>({33, 17, 3}, 1);
   std::vector<std::pair<std::uintptr_t, std::uintptr_t>> places;
   for (const qlr::BoundTensor& tensor : qlr::stored_tensors(*owned)) {
     const auto begin = reinterpret_cast<std::uintptr_t>(tensor.data);
-    CHECK(begin % 64 == 0);
+    CHECK(begin % 256 == 0);
     places.emplace_back(begin, begin + std::uintptr_t(tensor.info.bytes()));
   }
   CHECK(places.size() == 9);

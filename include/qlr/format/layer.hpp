@@ -173,15 +173,13 @@ struct CollectTensors {
   }
 };
 
-/// Code tensors first, the rest by falling element size.
 inline bool stored_before(const BoundTensor& a, const BoundTensor& b) {
-  if (a.info.holds_codes != b.info.holds_codes) return a.info.holds_codes;
-  return !a.info.holds_codes && size_bytes(a.info.dtype) > size_bytes(b.info.dtype);
+  return storage_order(a.info) < storage_order(b.info);
 }
 
 }  // namespace detail
 
-/// Every stored tensor of a layer with the pointer that views it: code tensors first, the rest by falling element size.
+/// Every stored tensor of a layer with the pointer that views it, by storage_order.
 template <class Layer>
 std::vector<BoundTensor> stored_tensors(Layer layer) {
   detail::CollectTensors collect;

@@ -18,10 +18,10 @@
 namespace qlr {
 inline namespace QLR_ARCH {
 
-/// Memory aligned to 64 bytes and zeroed.
+/// Memory aligned as codes want to be, and zeroed.
 class Arena {
  public:
-  static constexpr std::size_t alignment = 64;
+  static constexpr auto alignment = std::size_t(code_alignment);
   /// More than any layer needs. Sanitizers' allocators end the program, instead of returning null, above twice as much.
   static constexpr std::int64_t largest = std::int64_t(1) << 38;
 
@@ -58,7 +58,7 @@ class Arena {
 
 namespace detail {
 
-/// Points a layer's tensors at consecutive places, each aligned to 64 bytes; counts only, where base is null.
+/// Points a layer's tensors at consecutive places, each aligned as an arena; counts only, where base is null.
 struct Place {
   std::byte* base = nullptr;
   Index used = 0;
@@ -66,7 +66,7 @@ struct Place {
   template <class T>
   void operator()(const TensorInfo& info, const T*& data) {
     if (base != nullptr) data = reinterpret_cast<const T*>(base + used);
-    used += round_up(info.bytes(), 64);
+    used += round_up(info.bytes(), code_alignment);
   }
 };
 

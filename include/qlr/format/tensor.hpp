@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
 #include <string>
 #include <utility>
 
@@ -10,6 +11,9 @@
 
 namespace qlr {
 inline namespace QLR_ARCH {
+
+/// Memory delivers codes soonest if they begin at a multiple of so many bytes (docs/products.md).
+inline constexpr Index code_alignment = 256;
 
 /// What a stored tensor is called and what it looks like; one or two dimensions.
 struct TensorInfo {
@@ -28,6 +32,13 @@ struct BoundTensor {
   TensorInfo info;
   const void* data = nullptr;
 };
+
+/// Tensors stand in a file by rising order: codes that leave the next ones aligned, other codes, and the rest by falling
+/// element size.
+inline int storage_order(const TensorInfo& info) noexcept {
+  if (info.holds_codes) return info.bytes() % code_alignment == 0 ? -2 : -1;
+  return int(sizeof(std::uint64_t)) - int(size_bytes(info.dtype));
+}
 
 /// Describes a vector of T.
 template <class T>

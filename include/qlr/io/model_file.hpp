@@ -48,19 +48,15 @@ inline std::string type_key(std::string_view matrix) { return "type:" + std::str
 struct ModelTensor {
   TensorHeader header;
   const void* data;
-  bool holds_codes;
+  int order;
 };
-
-inline bool stored_before_in_model(const ModelTensor& a, const ModelTensor& b) {
-  if (a.holds_codes != b.holds_codes) return a.holds_codes;
-  return !a.holds_codes && size_bytes(a.header.dtype) > size_bytes(b.header.dtype);
-}
 
 /// A layer's tensor in a model.
 inline ModelTensor model_tensor(const std::string& matrix, const BoundTensor& tensor) {
   Shape shape{tensor.info.shape[0]};
   if (tensor.info.dimensions == 2) shape.push_back(tensor.info.shape[1]);
-  return {{matrix + ":" + tensor.info.name, tensor.info.dtype, std::move(shape)}, tensor.data, tensor.info.holds_codes};
+  return {
+      {matrix + ":" + tensor.info.name, tensor.info.dtype, std::move(shape)}, tensor.data, storage_order(tensor.info)};
 }
 
 /// A tensor of a model's file as bind() takes it, without the matrix's name.
@@ -112,8 +108,9 @@ Status save_model(const std::string& path, const std::vector<NamedLayer<Layer>>&
         layers[k].name, {vector_info<std::uint32_t>(extents_name, Index(extents[k].size())), extents[k].data()}));
     metadata[detail::type_key(layers[k].name)] = layers[k].layer.type_name();
   }
-  for (const PlainTensor& other : others) tensors.push_back({other.header, other.data, false});
-  std::stable_sort(tensors.begin(), tensors.end(), detail::stored_before_in_model);
+  for (const PlainTensor& other : others)
+    tensors.push_back({other.header, other.data, storage_order({"", other.header.dtype})});
+  std::stable_sort(tensors.begin(), tensors.end(), [](const auto& a, const auto& b) { return a.order < b.order; });
   metadata["format"] = model_format;
   metadata["version"] = model_version;
   metadata["layout"] = layer_layout;

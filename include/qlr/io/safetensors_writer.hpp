@@ -14,6 +14,7 @@
 #include "qlr/core/arch.hpp"
 #include "qlr/core/dtype.hpp"
 #include "qlr/core/result.hpp"
+#include "qlr/format/tensor.hpp"
 #include "qlr/io/json.hpp"
 #include "qlr/io/little_endian.hpp"
 #include "qlr/io/output_file.hpp"
@@ -24,10 +25,10 @@ namespace qlr {
 inline namespace QLR_ARCH {
 
 /// Writes a safetensors file tensor by tensor, in bounded memory; an OutputFile, so whole or not at all. The data
-/// begins at a multiple of 64 bytes.
+/// begins at a multiple of data_alignment bytes.
 class SafetensorsWriter {
  public:
-  static constexpr std::size_t data_alignment = 64;
+  static constexpr auto data_alignment = std::size_t(code_alignment);
 
   /// Begins a file with these tensors in this order.
   /// @return an error when a name is given twice, reserved or not UTF-8, when a size cannot be counted, when a tensor
