@@ -33,8 +33,8 @@ struct BoundTensor {
   const void* data = nullptr;
 };
 
-/// Tensors stand in a file by rising order: codes that leave the next ones aligned, other codes, and the rest by falling
-/// element size.
+/// Tensors stand in a file by rising order: codes that leave the next ones aligned, other codes, and the rest by
+/// falling element size.
 inline int storage_order(const TensorInfo& info) noexcept {
   if (info.holds_codes) return info.bytes() % code_alignment == 0 ? -2 : -1;
   return int(sizeof(std::uint64_t)) - int(size_bytes(info.dtype));

@@ -49,8 +49,8 @@ struct Panel {
 template <class Isa, int Batch>
 inline constexpr int panel_vectors = lanes<Isa> == 4 ? 4 : (Batch > 1 ? 2 : int(block_rows) / lanes<Isa>);
 
-/// The registers of rows of a panel for rows that do not fill one, before they are multiplied register by register: half
-/// as many where that is a half of a block.
+/// The registers of rows of a panel for rows that do not fill one, before they are multiplied register by register:
+/// half as many where that is a half of a block.
 template <class Isa, int Batch>
 inline constexpr int half_panel_vectors =
     panel_vectors<Isa, Batch> * lanes<Isa> == block_rows ? panel_vectors<Isa, Batch> / 2 : 1;
