@@ -68,7 +68,8 @@ const ByteLevels& byte_levels() noexcept {
 /// How a product multiplies a grid's values in integers: value = unit() * (operand - offset()), unit() being one unless
 /// has_unit.
 ///
-/// An operand is a byte up to `largest`: the code or, for a table, levels()[code]. Exact for uniform grids and ternary.
+/// An operand is a byte up to `largest`: the code or, for a table, levels()[code]. Where it is to be signed instead
+/// (takes_signed_operands), half of largest is subtracted, and there is no offset. Exact for uniform grids and ternary.
 /// Other scalar grids of up to 4 bits are a table of levels: those of 3 and 4 bits have 127 steps up to the largest
 /// magnitude, within 1/254 of it: 0.4 % of the root mean square for NormalFloat<4>; others up to 64, as many as suit
 /// them. Grids without one are multiplied in floats.

@@ -64,7 +64,7 @@ struct IntegerKernel {
   template <class Isa, int Batch, int Vectors>
   static void add_product(const Term& term, const TermInput& input, Index b, Index i,
                           Panel<Isa, Batch, Vectors>& panel) noexcept {
-    const Runs runs(term, offset());
+    const Runs runs(term, offset<Isa>());
     const IntegerLanes<Isa, Term> codes(term, i);
     const QuantizedVectors x = quantized(term, input).from(b);
     const Index whole = runs.whole_blocks(codes.columns_in_words());
@@ -81,7 +81,7 @@ struct IntegerKernel {
   template <class Isa>
   static void add_products(const Term& term, const TermInput& input, Index i, Index b,
                            const SumTile<Isa>& tile) noexcept {
-    const Runs runs(term, offset());
+    const Runs runs(term, offset<Isa>());
     const Index whole = runs.whole_blocks(IntegerLanes<Isa, Term>(term, i).columns_in_words());
     const QuantizedBatch x = quantized(term, input);
     for (Index first = 0; first < whole;) {
@@ -138,8 +138,13 @@ struct IntegerKernel {
     }
   }
 
+  /// What is subtracted from operands; with minima that belong to columns, half of the largest, on every architecture.
   static constexpr float offset() noexcept {
     return sums_minima ? 0.5f * float(Integers::largest) : Integers::offset();
+  }
+  template <class Isa>
+  static constexpr float offset() noexcept {
+    return takes_signed_operands<Isa, Integers::largest> ? 0 : offset();
   }
 
   static Index own_bytes(const Term& term, Index batch) noexcept {

@@ -111,7 +111,7 @@ class Operands {
     std::array<std::uint8_t, 16> table{};
     for (std::size_t index = 0; index < 16; ++index)
       table[index] = Integers::levels()[(index >> Grid::code_bits * place) & ((1u << Grid::code_bits) - 1)];
-    return table;
+    return operand_table<Isa, Integers::largest>(table);
   }
 
   struct NoTables {};

@@ -46,7 +46,8 @@ struct IntegerGrid<TrellisStep<Bits, Weights>> {
 template <class Isa, class Term>
 class IntegerLanes<Isa, Term, std::enable_if_t<is_trellis<typename Term::Grid>>> {
  public:
-  IntegerLanes(const Term& term, Index row) noexcept : windows_(term, row), lookup_(detail::trellis_operands()) {}
+  IntegerLanes(const Term& term, Index row) noexcept
+      : windows_(term, row), lookup_(operand_table<Isa, IntegerGrid<Grid>::largest>(detail::trellis_operands())) {}
 
   template <int Batch>
   static constexpr int shift = 0;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <cstring>
 #include <type_traits>
@@ -34,6 +35,8 @@ inline __m128i add_16(__m128i a, __m128i b) noexcept { return _mm_add_epi16(a, b
 inline __m128i odd_bytes(__m128i a) noexcept { return _mm_srai_epi16(a, 8); }
 inline __m128i even_bytes(__m128i a) noexcept { return _mm_srai_epi16(_mm_slli_epi16(a, 8), 8); }
 inline __m128i high_bytes(__m128i a) noexcept { return _mm_srli_epi16(a, 8); }
+inline __m128i magnitudes(__m128i a) noexcept { return _mm_abs_epi8(a); }
+inline __m128i with_signs(__m128i a, __m128i signs) noexcept { return _mm_sign_epi8(a, signs); }
 #endif
 #if XSIMD_WITH_AVX2
 inline __m256i pairs(__m256i a, __m256i b) noexcept { return _mm256_maddubs_epi16(a, b); }
@@ -42,6 +45,8 @@ inline __m256i add_16(__m256i a, __m256i b) noexcept { return _mm256_add_epi16(a
 inline __m256i odd_bytes(__m256i a) noexcept { return _mm256_srai_epi16(a, 8); }
 inline __m256i even_bytes(__m256i a) noexcept { return _mm256_srai_epi16(_mm256_slli_epi16(a, 8), 8); }
 inline __m256i high_bytes(__m256i a) noexcept { return _mm256_srli_epi16(a, 8); }
+inline __m256i magnitudes(__m256i a) noexcept { return _mm256_abs_epi8(a); }
+inline __m256i with_signs(__m256i a, __m256i signs) noexcept { return _mm256_sign_epi8(a, signs); }
 #endif
 #if XSIMD_WITH_AVX512BW
 inline __m512i pairs(__m512i a, __m512i b) noexcept { return _mm512_maddubs_epi16(a, b); }
@@ -50,6 +55,10 @@ inline __m512i add_16(__m512i a, __m512i b) noexcept { return _mm512_add_epi16(a
 inline __m512i odd_bytes(__m512i a) noexcept { return _mm512_srai_epi16(a, 8); }
 inline __m512i even_bytes(__m512i a) noexcept { return _mm512_srai_epi16(_mm512_slli_epi16(a, 8), 8); }
 inline __m512i high_bytes(__m512i a) noexcept { return _mm512_srli_epi16(a, 8); }
+inline __m512i magnitudes(__m512i a) noexcept { return _mm512_abs_epi8(a); }
+inline __m512i with_signs(__m512i a, __m512i signs) noexcept {
+  return _mm512_mask_sub_epi8(a, _mm512_movepi8_mask(signs), _mm512_setzero_si512(), a);
+}
 #endif
 
 #if !XSIMD_WITH_SSSE3
@@ -59,6 +68,8 @@ void add_16();
 void odd_bytes();
 void even_bytes();
 void high_bytes();
+void magnitudes();
+void with_signs();
 #endif
 
 /// Keeps the order of a sum's terms: GCC collects more of them than there are registers, and adds them pair by pair.
@@ -82,6 +93,15 @@ inline constexpr bool has_pairs =
     lanes<Isa> == 4 ||
 #endif
     false;
+
+/// The largest unsigned bytes that have an instruction for their products by signed ones, on x86 for sums of two.
+template <class Isa>
+inline constexpr int largest_unsigned =
+#if XSIMD_WITH_NEON64
+    lanes<Isa> == 4 ? 127 :
+#endif
+    (Isa::has_vnni || !has_pairs<Isa>) ? 255
+                                       : ((1 << 15) - 1) / (2 * 127);
 
 /// sums + the dot products of four unsigned bytes, up to Largest, and four signed ones: one instruction or two, or by
 /// plain loops.
@@ -129,8 +149,21 @@ Words<Isa> add_dot(const Words<Isa>& sums, const Words<Isa>& operands, const Wor
 
 }  // namespace detail
 
-/// Sums, in each 32-bit lane, of up to `Terms` dot products of four unsigned bytes up to Largest and four signed ones
-/// from -127 to 127. Exact.
+/// Whether operands up to Largest, an even number, are to be signed instead, half of Largest being subtracted from them:
+/// where no instruction multiplies unsigned bytes of that size by signed ones.
+template <class Isa, int Largest>
+inline constexpr bool takes_signed_operands = Largest % 2 == 0 && Largest > detail::largest_unsigned<Isa>;
+
+/// A table of operands, signed if they are to be.
+template <class Isa, int Largest>
+constexpr std::array<std::uint8_t, 16> operand_table(std::array<std::uint8_t, 16> table) noexcept {
+  if constexpr (takes_signed_operands<Isa, Largest>)
+    for (std::uint8_t& operand : table) operand = std::uint8_t(operand - Largest / 2);
+  return table;
+}
+
+/// Sums, in each 32-bit lane, of up to `Terms` dot products of four unsigned bytes up to Largest, or signed ones
+/// (takes_signed_operands), and four signed ones from -127 to 127. Exact.
 template <class Isa, int Largest, int Terms>
 class DotSum {
   static_assert(Largest <= 255);
@@ -140,11 +173,13 @@ class DotSum {
 
   [[gnu::always_inline]] void add(const Words<Isa>& operands, const Words<Isa>& x) noexcept {
     if constexpr (!uses_pairs) {
-      sums_ = detail::add_dot<Isa, Largest>(sums_, operands, x);
+      sums_ = detail::add_dot<Isa, largest_magnitude>(sums_, operands, x);
     } else {
       using namespace detail;
       if constexpr (sums_16_bits) {
         sums_ = Words<Isa>(add_16(sums_, pairs(operands, x)));
+      } else if constexpr (is_signed) {
+        sums_ += Words<Isa>(add_pairs(pairs(magnitudes(x), with_signs(operands, x)), ones()));
       } else if constexpr (pairs_fit) {
         sums_ += Words<Isa>(add_pairs(pairs(operands, x), ones()));
       } else {
@@ -163,6 +198,8 @@ class DotSum {
   }
 
  private:
+  static constexpr bool is_signed = takes_signed_operands<Isa, Largest>;
+  static constexpr int largest_magnitude = is_signed ? Largest / 2 : Largest;
   static constexpr bool uses_pairs = !Isa::has_vnni && detail::has_pairs<Isa>;
   /// Whether all terms' sums of pairs, and whether one's, are less than 2^15.
   static constexpr bool sums_16_bits = Largest * 2 * 127 * Terms < 1 << 15;
