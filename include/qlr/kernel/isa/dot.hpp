@@ -149,8 +149,8 @@ Words<Isa> add_dot(const Words<Isa>& sums, const Words<Isa>& operands, const Wor
 
 }  // namespace detail
 
-/// Whether operands up to Largest, an even number, are to be signed instead, half of Largest being subtracted from them:
-/// where no instruction multiplies unsigned bytes of that size by signed ones.
+/// Whether operands up to Largest, an even number, are to be signed instead, half of Largest being subtracted from
+/// them: where no instruction multiplies unsigned bytes of that size by signed ones.
 template <class Isa, int Largest>
 inline constexpr bool takes_signed_operands = Largest % 2 == 0 && Largest > detail::largest_unsigned<Isa>;
 
