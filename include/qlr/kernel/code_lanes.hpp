@@ -237,13 +237,13 @@ class CodeLanes {
   /// and rows before them. Of the last block: for the words of all rows, if the lanes' first is its first.
   template <int Vectors>
   [[gnu::always_inline]] void ask_for_next_rows(Index tile, Index tiles) const noexcept {
-    const Index steps = std::max<Index>(1, tiles / Codes::step_tiles);
     if (height_ == block_rows) {
       constexpr Index rows = Vectors * lanes<Isa>;
       const std::uint8_t* const next = block_ + tiles_in_words_ / Codes::step_tiles * (step_bytes * block_rows);
       const Index before = (first_row_ * tiles_in_words_ + rows * tile) * Codes::code_bits / 8;
       prefetch_to_second_cache(next, before, rows * tiles * Codes::code_bits / 8);
     } else if (first_row_ == 0 && tile % Codes::step_tiles == 0) {
+      const Index steps = std::max<Index>(1, tiles / Codes::step_tiles);
       const std::uint8_t* const step = block_ + tile / Codes::step_tiles * (step_bytes * height_);
       prefetch_to_second_cache(step, last_ahead, steps * step_bytes * height_);
     }
