@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <utility>
 #include <vector>
@@ -33,7 +34,10 @@ std::vector<Index> bit_addresses(int code_bits, Index block_rows, Index rows, In
             const Index piece_tiles = std::min(8 * piece / width, std::min(step + step_tiles, tiles) - first_tile);
             for (Index row = top; row < bottom; ++row, byte += piece)
               for (Index t = 0; t < piece_tiles; ++t) {
-                const Index in_piece = width >= 8 ? t * width : t % piece * 8 + t / piece * width;
+                const bool is_last_bit = width == 1 && first_bit > 0;
+                const Index place =
+                    is_last_bit ? std::array{0, 1, 4, 5, 2, 3, 6, 7}[std::size_t(t / piece)] : t / piece;
+                const Index in_piece = width >= 8 ? t * width : t % piece * 8 + place * width;
                 for (int b = 0; b < width; ++b)
                   address[std::size_t((row * tiles + first_tile + t) * code_bits + first_bit + b)] =
                       8 * byte + in_piece + b;
@@ -127,14 +131,14 @@ TEST_CASE("Packing writes the bytes of layout version 1") {
       0x5d, 0x21, 0x20, 0xd4,  // codes' bits 0 and 1, tiles 0 to 15, a word for each of two rows
       0x36, 0xec, 0x73, 0x69,
       0x08, 0x48, 0x75, 0x85,  // tiles 16 to 31
-      0x3c, 0xa7, 0x94, 0xf2,
-      0x0a, 0x81, 0x50, 0x2a,  // bit 2 of tiles 0 to 31
+      0x3c, 0x9b, 0x94, 0xce,
+      0x22, 0x81, 0x44, 0x2a,  // bit 2 of tiles 0 to 31
       0x3b, 0x9c, 0xda, 0xb3,
       0x52, 0x5d, 0x21, 0x20,  // bits 0 and 1 of tiles 32 to 47
       0xd3, 0x1e, 0x93, 0x64,  // tiles 48 to 55, half a word for each row
       0x2e, 0x01,              // tiles 56 to 58, a byte for each row
-      0x65, 0x3c, 0x27, 0x14,
-      0x54, 0x0a, 0x01, 0x10,  // bit 2 of tiles 32 to 58
+      0x59, 0x3c, 0x1b, 0x14,
+      0x54, 0x22, 0x01, 0x04,  // bit 2 of tiles 32 to 58
   };
   constexpr Index rows = 2, tiles = 59;
   using Packing = qlr::Packing<3>;

@@ -289,7 +289,7 @@ TEST_CASE("the worked example of docs/formats.md") {
   const float values[] = {1, 2, 0.5f, 0};
   for (int at = 0; at < 4; ++at) scales[at] = qlr::to_half(values[at]);
 
-  const std::uint8_t code_bytes[] = {0x08, 0x1d, 0x37, 0x22, 0x30, 0x0f};
+  const std::uint8_t code_bytes[] = {0x08, 0x1d, 0x37, 0x22, 0x0c, 0x33};
   const std::uint8_t scale_bytes[] = {0x00, 0x3c, 0x00, 0x40, 0x00, 0x38, 0x00, 0x00};
   const auto tensors = qlr::stored_tensors(term);
   REQUIRE(tensors[0].info.bytes() == 64);

@@ -58,7 +58,8 @@ struct Piece {
 ///   then an 8-bit piece if 1 is left.
 /// - **Bits.** Position t of a piece of B bytes is at bit 8 * (t mod B) + w * (t div B) of the little-endian word, so
 ///   that (word >> w * k) & mask has four neighbouring tiles in its four bytes: an operand of a 4-way int8 dot product.
-///   For w = 16 and 32 it is bit w * t. Bits that no tile has are zero.
+///   For w = 16 and 32 it is bit w * t. In a plane of one bit behind others, bits 2 and 3 of each byte change places
+///   with 4 and 5: two places of 3 = 2 + 1 bits become codes by one selection of bits. Bits that no tile has are zero.
 /// - **Blocks.** BlockRows rows are a block; the last block is as tall as the rows left. Blocks follow one another
 ///   without gaps; inside a block step follows step; inside a step 16 rows follow 16 rows, the last ones as many as are
 ///   left; for them plane follows plane, piece follows piece, and a piece is their words, row after row: a kernel that
@@ -160,7 +161,10 @@ struct Packing : private rule::CodeIsOneToThirtyTwoBits<CodeBits>, private rule:
   /// @pre 0 <= position < 8 * piece_bytes / width(plane)
   static constexpr int bit(int plane, int piece_bytes, int position) noexcept {
     const int neighbours = std::min(piece_bytes, 8 * piece_bytes / width(plane));
-    return position % neighbours * std::max(8, width(plane)) + position / neighbours * width(plane);
+    const int place = position / neighbours;
+    const bool is_last_bit = plane > 0 && width(plane) == 1;
+    return position % neighbours * std::max(8, width(plane)) +
+           (is_last_bit ? (place & 1) + (place & 2) * 2 + (place & 4) / 2 : place * width(plane));
   }
 
   /// The code of a tile. @pre 0 <= row < rows, 0 <= tile < tiles

@@ -74,7 +74,7 @@ class CodeLanes {
       constexpr int width = Codes::width(plane);
       const auto at = std::size_t(number);
       quad.words[plane] = word_address<plane>(at / (8 / width), 0);
-      quad.shifts[plane] = int(at % (8 / width)) * width;
+      quad.shifts[plane] = Codes::bit(plane, 4, 4 * int(at % (8 / width)));
       if (!skips_lines<Vectors> && asks_ahead_ && quad.shifts[plane] == 0)
         for (int vector = 0; vector < Vectors; vector += lines_apart)
           prefetch(quad.words[plane], quads_ahead + bytes_below(vector));
@@ -115,6 +115,8 @@ class CodeLanes {
     /// The codes of the Number-th four tiles in the four bytes of each lane, times 2^Up.
     template <int Number, int Up = 0>
     [[gnu::always_inline]] Words<Isa> codes(int vector) const noexcept {
+      if constexpr (Codes::code_bits == 3)
+        return shifted<Number % 4 / 2 * 4 - Up, Isa>(two_quads<Number>(vector)) & Words<Isa>(0x07070707u << Up);
       Words<Isa> codes = part<0, Number, Up>(vector) & Words<Isa>(part_mask<0, Up>);
       unroll<Codes::planes - 1>([&](auto number) QLR_UNROLLED {
         constexpr int plane = decltype(number)::value + 1;
@@ -154,7 +156,7 @@ class CodeLanes {
         constexpr int width = Codes::width(plane);
         const Index in_step = Tiles < Codes::step_tiles ? tile % Codes::step_tiles * width / 32 : 0;
         words_[plane] = step + (words_before(plane) + in_step) * strip_bytes();
-        shifts_[plane] = is_part<plane> ? int(tile % (32 / width) / 4 * width) : 0;
+        shifts_[plane] = is_part<plane> ? Codes::bit(plane, 4, int(tile % (32 / width))) : 0;
         if (!skips_lines<Vectors> && lanes_of_codes.asks_ahead_ && shifts_[plane] == 0)
           for (int number = 0; number < std::max(1, Tiles * width / 32); ++number)
             for (int vector = 0; vector < Vectors; vector += lines_apart)
@@ -168,6 +170,14 @@ class CodeLanes {
     [[gnu::always_inline]] Words<Isa> part(int vector, int above = 0) const noexcept {
       constexpr int shift = quad_bit(Plane, Number) - Codes::shift(Plane) - Up;
       return shifted<shift, Isa>(word<Plane, quad_word(Plane, Number)>(vector, above));
+    }
+
+    /// Codes of three bits: those of the Number-th four tiles and of the next but one, or the last but one, in the low
+    /// three bits of the two halves of every byte.
+    template <int Number>
+    [[gnu::always_inline]] Words<Isa> two_quads(int vector) const noexcept {
+      constexpr int first = Number & ~2;
+      return select_bits<Isa>(Words<Isa>(0x33333333u), part<0, first, 0>(vector), part<1, first, 0>(vector));
     }
 
     Index height() const noexcept { return is_whole ? block_rows : height_; }
@@ -188,7 +198,7 @@ class CodeLanes {
   /// In which word of a plane four neighbouring tiles lie, and from which bit on.
   static constexpr int quad_word(int plane, int number) noexcept { return number / (8 / Codes::width(plane)); }
   static constexpr int quad_bit(int plane, int number) noexcept {
-    return number % (8 / Codes::width(plane)) * Codes::width(plane);
+    return Codes::bit(plane, 4, 4 * (number % (8 / Codes::width(plane))));
   }
 
   /// The tiles from `tile` on; words are asked for `ahead` bytes before, where they are.
