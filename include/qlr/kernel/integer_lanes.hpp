@@ -65,6 +65,18 @@ struct DotSums {
     });
     return panel;
   }
+
+  /// Those of both, 2^Bits times what the smaller operands' are (DotSum::total_with).
+  template <int Bits, int Smaller>
+  [[gnu::always_inline]] IntegerPanel<Isa, Batch, Vectors> totals_with(
+      const DotSums<Isa, Smaller, Terms, Batch, Vectors>& smaller) const noexcept {
+    IntegerPanel<Isa, Batch, Vectors> panel;
+    unroll<Batch>([&](auto k) QLR_UNROLLED {
+      unroll<Vectors>([&](auto v)
+                          QLR_UNROLLED { panel.sums[k][v] = of[k][v].template total_with<Bits>(smaller.of[k][v]); });
+    });
+    return panel;
+  }
 };
 
 namespace detail {
@@ -76,12 +88,17 @@ class Operands {
   using Codes = Packing<Grid::code_bits>;
   using Integers = IntegerGrid<Grid>;
 
-  /// Operands times 2^(4 * stage(quad)) need no shift where their bits lie so high in the words.
-  static constexpr bool has_stages = Isa::has_vnni && !Integers::is_table && Grid::code_bits <= 4;
-  static constexpr int stage(int quad) noexcept { return has_stages ? Places::quad_bit(0, quad) / 4 : 0; }
+  /// Operands of every other place in a byte, or two, that lie so many bits higher in the words need no shift of their
+  /// own if they are summed as they are, apart from others. None if 0.
+  static constexpr int stage_bits = Integers::is_table ? 0
+                                    : Isa::has_vnni    ? (Grid::code_bits <= 4 ? 4 : 0)
+                                                       : (has_pairs<Isa> && Grid::code_bits == 2 ? 2 : 0);
 
-  /// Of the tiles from 4 * Quad on, times 2^(4 * Stage).
-  template <int Quad, int Stage, class Block>
+  /// The bits that operands of a quad are summed higher.
+  static constexpr int bits_up(int quad) noexcept { return Places::quad_bit(0, quad) & stage_bits; }
+
+  /// Of the tiles from 4 * Quad on, times 2^Up.
+  template <int Quad, int Up, class Block>
   [[gnu::always_inline]] Words<Isa> quad(const Block& block, int vector) const noexcept {
     if constexpr (Integers::is_table && Codes::planes == 1) {
       // two codes of two bits are an index as well
@@ -91,7 +108,7 @@ class Operands {
       if constexpr (Grid::code_bits == 1) return tables_.low(shift_right<bit % 4, Isa>(index));
       return bit % 4 == 0 ? tables_.low(index) : tables_.high(index);
     } else {
-      return of_codes(block.template codes<Quad, 4 * Stage>(vector));
+      return of_codes(block.template codes<Quad, Up>(vector));
     }
   }
 
@@ -139,9 +156,9 @@ class IntegerLanes {
 
   IntegerLanes(const Term& term, Index row) noexcept : codes_(term.codes(), term.rows(), term.tiles(), row) {}
 
-  /// One vector x leaves registers for a second sum of operands that are 16 times as large.
+  /// One vector x leaves registers for a second sum of operands that are so much larger.
   template <int Batch>
-  static constexpr int shift = Batch == 1 && detail::Operands<Isa, Grid>::has_stages ? 4 : 0;
+  static constexpr int shift = Batch == 1 ? detail::Operands<Isa, Grid>::stage_bits : 0;
 
   /// Columns from the first on that sum_whole_block can sum.
   Index columns_in_words() const noexcept { return codes_.tiles_in_words(); }
@@ -153,10 +170,11 @@ class IntegerLanes {
   template <int Batch, int Vectors>
   [[gnu::always_inline]] IntegerPanel<Isa, Batch, Vectors> sum_whole_block(const BlockRows<Batch>& x,
                                                                            Index j0) const noexcept {
-    constexpr int stages = shift<Batch> / 4 + 1, step_quads = int(Codes::step_tiles) / 4;
+    constexpr int step_quads = int(Codes::step_tiles) / 4, stages = shift<Batch> == 0 ? 1 : 2;
+    constexpr int largest = Operands::Integers::largest, terms = operands_each / stages;
     const auto block = codes_.template block<Vectors>(j0);
-    DotSum<Isa, Operands::Integers::largest, operands_each> sums[std::size_t(stages)][std::size_t(Batch)]
-                                                                [std::size_t(Vectors)];
+    DotSums<Isa, largest, terms, Batch, Vectors> low;
+    [[maybe_unused]] DotSums<Isa, largest << shift<Batch>, terms, Batch, Vectors> high;
     // memory is read in its order: step after step, and in a step row after row
     unroll<operands_each / step_quads>([&](auto step) QLR_UNROLLED {
       Words<Isa> of_x[std::size_t(step_quads)][std::size_t(Batch)];
@@ -167,21 +185,22 @@ class IntegerLanes {
       unroll<Vectors>([&](auto v) QLR_UNROLLED {
         unroll<step_quads>([&](auto number) QLR_UNROLLED {
           constexpr int quad = decltype(step)::value * step_quads + decltype(number)::value;
-          constexpr int stage = stages == 1 ? 0 : Operands::stage(quad);
-          const Words<Isa> operands = operands_.template quad<quad, stage>(block, v);
-          unroll<Batch>([&](auto k) QLR_UNROLLED { sums[stage][k][v].add(operands, of_x[number][k]); });
+          constexpr int up = stages == 1 ? 0 : Operands::bits_up(quad);
+          const Words<Isa> operands = operands_.template quad<quad, up>(block, v);
+          unroll<Batch>([&](auto k) QLR_UNROLLED {
+            if constexpr (up == 0)
+              low.of[k][v].add(operands, of_x[number][k]);
+            else
+              high.of[k][v].add(operands, of_x[number][k]);
+          });
         });
         if constexpr (Batch == 1) load_before_others();
       });
     });
-    IntegerPanel<Isa, Batch, Vectors> panel;
-    unroll<Batch>([&](auto k) QLR_UNROLLED {
-      unroll<Vectors>([&](auto v) QLR_UNROLLED {
-        panel.sums[k][v] = sums[stages - 1][k][v].total();
-        if constexpr (stages == 2) panel.sums[k][v] += sums[0][k][v].total() << 4;
-      });
-    });
-    return panel;
+    if constexpr (stages == 1)
+      return low.totals();
+    else
+      return high.template totals_with<shift<Batch>>(low);
   }
 
   static constexpr int operands_each = int(input_block) / 4;

@@ -34,6 +34,7 @@ inline __m128i add_pairs(__m128i a, __m128i b) noexcept { return _mm_madd_epi16(
 inline __m128i add_16(__m128i a, __m128i b) noexcept { return _mm_add_epi16(a, b); }
 inline __m128i odd_bytes(__m128i a) noexcept { return _mm_srai_epi16(a, 8); }
 inline __m128i even_bytes(__m128i a) noexcept { return _mm_srai_epi16(_mm_slli_epi16(a, 8), 8); }
+inline __m128i times_four(__m128i a) noexcept { return _mm_slli_epi16(a, 2); }
 inline __m128i high_bytes(__m128i a) noexcept { return _mm_srli_epi16(a, 8); }
 inline __m128i magnitudes(__m128i a) noexcept { return _mm_abs_epi8(a); }
 inline __m128i with_signs(__m128i a, __m128i signs) noexcept { return _mm_sign_epi8(a, signs); }
@@ -44,6 +45,7 @@ inline __m256i add_pairs(__m256i a, __m256i b) noexcept { return _mm256_madd_epi
 inline __m256i add_16(__m256i a, __m256i b) noexcept { return _mm256_add_epi16(a, b); }
 inline __m256i odd_bytes(__m256i a) noexcept { return _mm256_srai_epi16(a, 8); }
 inline __m256i even_bytes(__m256i a) noexcept { return _mm256_srai_epi16(_mm256_slli_epi16(a, 8), 8); }
+inline __m256i times_four(__m256i a) noexcept { return _mm256_slli_epi16(a, 2); }
 inline __m256i high_bytes(__m256i a) noexcept { return _mm256_srli_epi16(a, 8); }
 inline __m256i magnitudes(__m256i a) noexcept { return _mm256_abs_epi8(a); }
 inline __m256i with_signs(__m256i a, __m256i signs) noexcept { return _mm256_sign_epi8(a, signs); }
@@ -54,6 +56,7 @@ inline __m512i add_pairs(__m512i a, __m512i b) noexcept { return _mm512_madd_epi
 inline __m512i add_16(__m512i a, __m512i b) noexcept { return _mm512_add_epi16(a, b); }
 inline __m512i odd_bytes(__m512i a) noexcept { return _mm512_srai_epi16(a, 8); }
 inline __m512i even_bytes(__m512i a) noexcept { return _mm512_srai_epi16(_mm512_slli_epi16(a, 8), 8); }
+inline __m512i times_four(__m512i a) noexcept { return _mm512_slli_epi16(a, 2); }
 inline __m512i high_bytes(__m512i a) noexcept { return _mm512_srli_epi16(a, 8); }
 inline __m512i magnitudes(__m512i a) noexcept { return _mm512_abs_epi8(a); }
 inline __m512i with_signs(__m512i a, __m512i signs) noexcept {
@@ -67,6 +70,7 @@ void add_pairs();
 void add_16();
 void odd_bytes();
 void even_bytes();
+void times_four();
 void high_bytes();
 void magnitudes();
 void with_signs();
@@ -197,7 +201,20 @@ class DotSum {
       return reinterpret<Ints<Isa>>(sums_);
   }
 
+  /// total() + 2^Bits times the total of the sums of smaller operands.
+  template <int Bits, int SmallerLargest>
+  [[gnu::always_inline]] Ints<Isa> total_with(const DotSum<Isa, SmallerLargest, Terms>& smaller) const noexcept {
+    constexpr bool fits = (Largest + (SmallerLargest << Bits)) * 2 * 127 * Terms < 1 << 15;
+    if constexpr (uses_pairs && fits && Bits == 2)
+      return Ints<Isa>(detail::add_pairs(detail::add_16(sums_, detail::times_four(smaller.sums_)), ones()));
+    else
+      return total() + (smaller.total() << Bits);
+  }
+
  private:
+  template <class, int, int>
+  friend class DotSum;
+
   static constexpr bool is_signed = takes_signed_operands<Isa, Largest>;
   static constexpr int largest_magnitude = is_signed ? Largest / 2 : Largest;
   static constexpr bool uses_pairs = !Isa::has_vnni && detail::has_pairs<Isa>;
