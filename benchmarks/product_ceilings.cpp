@@ -4,6 +4,10 @@
 #include <string>
 
 #include "products.hpp"
+#include "qlr/format/owned.hpp"
+#include "qlr/format/trellis.hpp"
+#include "qlr/kernel/integer_lanes.hpp"
+#include "qlr/kernel/integer_trellis.hpp"
 #include "qlr/kernel/isa/dot.hpp"
 
 /// What the machine can do at most: reading, and dot products of bytes.
@@ -56,29 +60,28 @@ void time_dot_products(benchmark::State& state, int threads, Index (*dot_product
   state.counters["op/s"] = rate(double(operations));
 }
 
-/// Codes of so many bits, four neighbours in the bytes of a word, taken from words in the first cache and multiplied by
-/// one x: what a product of any matrix does at least, with nothing to wait for. @return operations
-template <int Bits>
-Index unpacked_dot_products(Index times) {
+/// The integer part of a product by codes of this grid, for one vector: 64 rows in the first cache, over and over, without
+/// scales and with nothing to wait for. @return operations
+template <class Grid>
+Index decoded_dot_products(Index times) {
   using Isa = kernel::IsaOf<NativeArch>::type;
-  using kernel::Words;
-  constexpr int quads = 8 / Bits, words = 32, at_once = 8;
-  alignas(64) static std::uint32_t codes[std::size_t(words) * kernel::lanes<Isa>];
-  benchmark::DoNotOptimize(codes);
-  kernel::DotSum<Isa, (1 << Bits) - 1, 1 << 14> sums[std::size_t(at_once)];
-  const Words<Isa> mask(((1u << Bits) - 1) * 0x01010101u), x(0x01ff02feu);
-  for (Index k = 0; k < times; ++k)
-    for (int word = 0; word < words; word += at_once / quads)
-      kernel::unroll<at_once>([&](auto n) QLR_UNROLLED {
-        const std::uint32_t* const from = codes + (word + n / quads) * kernel::lanes<Isa>;
-        const Words<Isa> bits = kernel::load_words<Isa>(reinterpret_cast<const std::uint8_t*>(from));
-        sums[n].add(kernel::shift_right<n % quads * Bits, Isa>(bits) & mask, x);
-      });
-  for (auto& sum : sums) {
-    const auto total = sum.total();
-    benchmark::DoNotOptimize(&total);
+  using Term = Quantized<Grid, PerRow>;
+  constexpr Index cols = 512;
+  constexpr int vectors = kernel::panel_vectors<Isa, 1>, panels = int(block_rows / kernel::lanes<Isa>) / vectors;
+  static const Owned<Term> term = value_or_throw(Owned<Term>::allocate({std::uint32_t(block_rows), cols}));
+  alignas(64) static std::int8_t x[std::size_t(cols)] = {1, -2, 3};
+  benchmark::DoNotOptimize(x);
+  for (int panel = 0; panel < panels; ++panel) {
+    const kernel::IntegerLanes<Isa, Term> codes(*term, panel * vectors * kernel::lanes<Isa>);
+    kernel::Ints<Isa> totals[std::size_t(vectors)] = {};
+    for (Index k = 0; k < times; ++k)
+      for (Index j = 0; j < cols; j += kernel::input_block) {
+        const auto sums = codes.template sum_whole_block<1, vectors>({x + j}, j);
+        for (int v = 0; v < vectors; ++v) totals[v] += sums.sums[0][v];
+      }
+    benchmark::DoNotOptimize(&totals);
   }
-  return times * words * quads * 8 * kernel::lanes<Isa>;
+  return times * 2 * block_rows * cols;
 }
 
 }  // namespace
@@ -101,9 +104,12 @@ void register_ceilings() {
                    [=](benchmark::State& state) { time_dot_products(state, threads, products, times); });
     };
     add_dots("int8_peak", dot_products, 100000);
-    add_dots("int8_unpacked1", unpacked_dot_products<1>, 5000);
-    add_dots("int8_unpacked2", unpacked_dot_products<2>, 10000);
-    add_dots("int8_unpacked4", unpacked_dot_products<4>, 20000);
+    add_dots("int8_uniform1", decoded_dot_products<Uniform<1>>, 1000);
+    add_dots("int8_uniform2", decoded_dot_products<Uniform<2>>, 1000);
+    add_dots("int8_uniform3", decoded_dot_products<Uniform<3>>, 1000);
+    add_dots("int8_uniform4", decoded_dot_products<Uniform<4>>, 1000);
+    add_dots("int8_normalfloat2", decoded_dot_products<NormalFloat<2>>, 1000);
+    add_dots("int8_trellis2", decoded_dot_products<TrellisStep<8, 4>>, 1000);
   }
 }
 

@@ -29,6 +29,9 @@ class CodeLanes {
   template <int Vectors>
   static constexpr bool skips_lines = Vectors * lanes<Isa> < block_rows;
 
+  /// Bytes that each row has in a step of tiles (Packing).
+  static constexpr Index step_bytes = Codes::row_bytes(Codes::step_tiles);
+
   /// How many bytes ahead codes are asked for where no lines are left out: more if they take more work a line.
   static constexpr Index blocks_ahead = 768, quads_ahead = 8192;
 
@@ -98,10 +101,69 @@ class CodeLanes {
     return codes;
   }
 
+  /// The words of one register of rows in a step.
+  class Step {
+   public:
+    /// The Number-th word of a plane.
+    template <int Plane, int Number>
+    [[gnu::always_inline]] const Words<Isa>& word() const noexcept {
+      return words_[words_before(Plane) + Number];
+    }
+
+    /// The codes of the Number-th four tiles in the four bytes of each lane, times 2^Up.
+    template <int Number, int Up = 0>
+    [[gnu::always_inline]] Words<Isa> codes() const noexcept {
+      if constexpr (Codes::code_bits == 3)
+        return shifted<Number % 4 / 2 * 4 - Up, Isa>(two_quads<Number & ~2>()) & Words<Isa>(0x07070707u << Up);
+      Words<Isa> codes = part<0, Number, Up>();
+      unroll<Codes::planes - 1>([&](auto number)
+                                    QLR_UNROLLED { codes |= part<decltype(number)::value + 1, Number, Up>(); });
+      return codes;
+    }
+
+   private:
+    friend CodeLanes;
+
+    /// Four tiles' parts of a plane, among other bits.
+    template <int Plane, int Number, int Up>
+    [[gnu::always_inline]] Words<Isa> bits() const noexcept {
+      return shifted<quad_bit(Plane, Number) - Codes::shift(Plane) - Up, Isa>(word<Plane, quad_word(Plane, Number)>());
+    }
+    template <int Plane, int Number, int Up>
+    [[gnu::always_inline]] Words<Isa> part() const noexcept {
+      constexpr std::uint32_t mask = (Codes::mask(Plane) << (Codes::shift(Plane) + Up)) * 0x01010101u;
+      return bits<Plane, Number, Up>() & Words<Isa>(mask);
+    }
+
+    /// Codes of three bits: those of the Number-th four tiles, and of the next but one, in the low three bits of the
+    /// two halves of every byte.
+    template <int Number>
+    [[gnu::always_inline]] Words<Isa> two_quads() const noexcept {
+      return select_bits<Isa>(Words<Isa>(0x33333333u), bits<0, Number, 0>(), bits<1, Number, 0>());
+    }
+
+    Words<Isa> words_[std::size_t(step_bytes / 4)];
+  };
+
   /// The words of neighbouring tiles, 32 or as many as divide that, for `Vectors` registers of rows.
   template <int Vectors, int Tiles>
   class Block {
    public:
+    /// The words of the Number-th step, read once and in the order of the program if InOrder.
+    /// @pre Tiles is a multiple of the step's
+    template <int Number, bool InOrder>
+    [[gnu::always_inline]] Step step(int vector) const noexcept {
+      Step step;
+      unroll<Codes::planes>([&](auto plane) QLR_UNROLLED {
+        constexpr int words = int(Codes::step_pieces(plane));
+        unroll<words>([&](auto word) QLR_UNROLLED {
+          const std::uint8_t* const from = address<plane>(Number * words + word, vector);
+          step.words_[words_before(plane) + word] = InOrder ? load_words_in_order<Isa>(from) : load_words<Isa>(from);
+        });
+      });
+      return step;
+    }
+
     /// The Number-th of the words that the tiles' parts in a plane are in, from the first tile's part on.
     template <int Plane, int Number>
     [[gnu::always_inline]] Words<Isa> word(int vector, int above = 0) const noexcept {
@@ -112,28 +174,16 @@ class CodeLanes {
         return word;
     }
 
-    /// The codes of the Number-th four tiles in the four bytes of each lane, times 2^Up.
-    template <int Number, int Up = 0>
-    [[gnu::always_inline]] Words<Isa> codes(int vector) const noexcept {
-      if constexpr (Codes::code_bits == 3)
-        return shifted<Number % 4 / 2 * 4 - Up, Isa>(two_quads<Number>(vector)) & Words<Isa>(0x07070707u << Up);
-      Words<Isa> codes = part<0, Number, Up>(vector) & Words<Isa>(part_mask<0, Up>);
-      unroll<Codes::planes - 1>([&](auto number) QLR_UNROLLED {
-        constexpr int plane = decltype(number)::value + 1;
-        codes |= part<plane, Number, Up>(vector) & Words<Isa>(part_mask<plane, Up>);
-      });
-      return codes;
-    }
-
-    /// Likewise, with anything in the bits of a byte that its code has not, and of rows `above` rows further up.
+    /// The codes of the Number-th four tiles in the four bytes of each lane, with anything in the bits of a byte that its
+    /// code has not, and of rows `above` rows further up.
     /// @pre above = 0, or has_rows_in_order and the block of rows has those
     template <int Number>
     [[gnu::always_inline]] Words<Isa> low_bits(int vector, int above = 0) const noexcept {
-      Words<Isa> codes = part<0, Number, 0>(vector, above);
+      Words<Isa> codes = part<0, Number>(vector, above);
       unroll<Codes::planes - 1>([&](auto number) QLR_UNROLLED {
         constexpr int plane = decltype(number)::value + 1;
         constexpr std::uint32_t before = ((1u << Codes::shift(plane)) - 1) * 0x01010101u;
-        codes = select_bits<Isa>(Words<Isa>(before), codes, part<plane, Number, 0>(vector));
+        codes = select_bits<Isa>(Words<Isa>(before), codes, part<plane, Number>(vector));
       });
       return codes;
     }
@@ -142,9 +192,6 @@ class CodeLanes {
     friend CodeLanes;
     /// All rows of a block of 64, whose strides are known.
     static constexpr bool is_whole = !skips_lines<Vectors>;
-    /// The bits of four tiles' parts in a plane.
-    template <int Plane, int Up>
-    static constexpr std::uint32_t part_mask = (Codes::mask(Plane) << (Codes::shift(Plane) + Up)) * 0x01010101u;
     /// Whether the tiles' parts are less than a word.
     template <int Plane>
     static constexpr bool is_part = Tiles * Codes::width(Plane) < 32;
@@ -166,18 +213,10 @@ class CodeLanes {
     }
 
     /// Four tiles' parts in a plane, among other bits.
-    template <int Plane, int Number, int Up>
+    template <int Plane, int Number>
     [[gnu::always_inline]] Words<Isa> part(int vector, int above = 0) const noexcept {
-      constexpr int shift = quad_bit(Plane, Number) - Codes::shift(Plane) - Up;
+      constexpr int shift = quad_bit(Plane, Number) - Codes::shift(Plane);
       return shifted<shift, Isa>(word<Plane, quad_word(Plane, Number)>(vector, above));
-    }
-
-    /// Codes of three bits: those of the Number-th four tiles and of the next but one, or the last but one, in the low
-    /// three bits of the two halves of every byte.
-    template <int Number>
-    [[gnu::always_inline]] Words<Isa> two_quads(int vector) const noexcept {
-      constexpr int first = Number & ~2;
-      return select_bits<Isa>(Words<Isa>(0x33333333u), part<0, first, 0>(vector), part<1, first, 0>(vector));
     }
 
     Index height() const noexcept { return is_whole ? block_rows : height_; }
@@ -260,9 +299,6 @@ class CodeLanes {
   }
   /// Registers of rows whose words are one cache line.
   static constexpr int lines_apart = int(load_rows) / lanes<Isa>;
-
-  /// Bytes that each row has in a step.
-  static constexpr Index step_bytes = Codes::row_bytes(Codes::step_tiles);
 
   /// Words that each row has in a step before a plane.
   static constexpr Index words_before(int plane) noexcept {

@@ -84,6 +84,8 @@ namespace detail {
 /// The operands of scalar grids: four neighbouring tiles in the four bytes of each lane.
 template <class Isa, class Grid>
 class Operands {
+  using Places = CodeLanes<Isa, Packing<Grid::code_bits>>;
+
  public:
   using Codes = Packing<Grid::code_bits>;
   using Integers = IntegerGrid<Grid>;
@@ -97,18 +99,17 @@ class Operands {
   /// The bits that operands of a quad are summed higher.
   static constexpr int bits_up(int quad) noexcept { return Places::quad_bit(0, quad) & stage_bits; }
 
-  /// Of the tiles from 4 * Quad on, times 2^Up.
-  template <int Quad, int Up, class Block>
-  [[gnu::always_inline]] Words<Isa> quad(const Block& block, int vector) const noexcept {
+  /// Of the Quad-th four tiles of a step, times 2^Up.
+  template <int Quad, int Up>
+  [[gnu::always_inline]] Words<Isa> quad(const typename Places::Step& step) const noexcept {
     if constexpr (Integers::is_table && Codes::planes == 1) {
       // two codes of two bits are an index as well
       constexpr int bit = Places::quad_bit(0, Quad);
-      const Words<Isa> index =
-          shift_right<bit / 4 * 4, Isa>(block.template word<0, Places::quad_word(0, Quad)>(vector));
+      const Words<Isa> index = shift_right<bit / 4 * 4, Isa>(step.template word<0, Places::quad_word(0, Quad)>());
       if constexpr (Grid::code_bits == 1) return tables_.low(shift_right<bit % 4, Isa>(index));
       return bit % 4 == 0 ? tables_.low(index) : tables_.high(index);
     } else {
-      return of_codes(block.template codes<Quad, Up>(vector));
+      return of_codes(step.template codes<Quad, Up>());
     }
   }
 
@@ -121,8 +122,6 @@ class Operands {
   }
 
  private:
-  using Places = CodeLanes<Isa, Codes>;
-
   /// The table for an index that has a code in its low bits, or above them if it has two.
   static std::array<std::uint8_t, 16> levels(int place) noexcept {
     std::array<std::uint8_t, 16> table{};
@@ -135,7 +134,15 @@ class Operands {
   struct Tables {
     ByteLookup<Isa> low{levels(0)}, high{levels(1)};
   };
-  std::conditional_t<Integers::is_table, Tables, NoTables> tables_;
+  using TablesIfAny = std::conditional_t<Integers::is_table, Tables, NoTables>;
+
+  /// The tables, made at the first call: that takes a hundredth of the time of 64 rows of 4096 columns.
+  static const TablesIfAny& tables() noexcept {
+    static const TablesIfAny made{};
+    return made;
+  }
+
+  TablesIfAny tables_ = tables();
 };
 
 }  // namespace detail
@@ -170,9 +177,9 @@ class IntegerLanes {
   template <int Batch, int Vectors>
   [[gnu::always_inline]] IntegerPanel<Isa, Batch, Vectors> sum_whole_block(const BlockRows<Batch>& x,
                                                                            Index j0) const noexcept {
-    constexpr int step_quads = int(Codes::step_tiles) / 4, stages = shift<Batch> == 0 ? 1 : 2;
+    constexpr int stages = shift<Batch> == 0 ? 1 : 2;
     constexpr int largest = Operands::Integers::largest, terms = operands_each / stages;
-    const auto block = codes_.template block<Vectors>(j0);
+    auto block = codes_.template block<Vectors>(j0);  // GCC 12 keeps constants of class type in memory
     DotSums<Isa, largest, terms, Batch, Vectors> low;
     [[maybe_unused]] DotSums<Isa, largest << shift<Batch>, terms, Batch, Vectors> high;
     // memory is read in its order: step after step, and in a step row after row
@@ -183,18 +190,20 @@ class IntegerLanes {
                           QLR_UNROLLED { of_x[quad][k] = WordsOfX<Isa>(x[k]).operand(step * step_quads + quad); });
       });
       unroll<Vectors>([&](auto v) QLR_UNROLLED {
-        unroll<step_quads>([&](auto number) QLR_UNROLLED {
-          constexpr int quad = decltype(step)::value * step_quads + decltype(number)::value;
+        auto words = block.template step<decltype(step)::value, Batch == 1>(v);
+        unroll<step_quads>([&](auto quad) QLR_UNROLLED {
           constexpr int up = stages == 1 ? 0 : Operands::bits_up(quad);
-          const Words<Isa> operands = operands_.template quad<quad, up>(block, v);
+          const Words<Isa> operands = operands_.template quad<quad, up>(words);
           unroll<Batch>([&](auto k) QLR_UNROLLED {
             if constexpr (up == 0)
-              low.of[k][v].add(operands, of_x[number][k]);
+              low.of[k][v].add(operands, of_x[quad][k]);
             else
-              high.of[k][v].add(operands, of_x[number][k]);
+              high.of[k][v].add(operands, of_x[quad][k]);
           });
         });
-        if constexpr (Batch == 1) load_before_others();
+        // x too: asymmetric codes of 2 bits take 224 us from memory, else 249; but tables are to stay in registers, and
+        // where there are 16 of them, it costs more than it brings
+        if constexpr (Batch == 1 && lanes<Isa> == 16 && !Operands::Integers::is_table) load_before_others();
       });
     });
     if constexpr (stages == 1)
@@ -208,10 +217,13 @@ class IntegerLanes {
   /// @pre as sum_whole_block
   template <int Vectors>
   [[gnu::always_inline]] void decode_whole_block(Index j0, Words<Isa>* out) const noexcept {
-    const auto block = codes_.template block<Vectors>(j0);
-    unroll<operands_each>([&](auto quad) QLR_UNROLLED {
+    auto block = codes_.template block<Vectors>(j0);
+    unroll<operands_each / step_quads>([&](auto step) QLR_UNROLLED {
       unroll<Vectors>([&](auto v) QLR_UNROLLED {
-        out[quad * Vectors + v] = operands_.template quad<decltype(quad)::value, 0>(block, v);
+        auto words = block.template step<decltype(step)::value, false>(v);
+        unroll<step_quads>([&](auto quad) QLR_UNROLLED {
+          out[(step * step_quads + quad) * Vectors + v] = operands_.template quad<quad, 0>(words);
+        });
       });
     });
   }
@@ -254,6 +266,7 @@ class IntegerLanes {
 
  private:
   using Operands = detail::Operands<Isa, Grid>;
+  static constexpr int step_quads = int(Codes::step_tiles) / 4;
 
   CodeLanes<Isa, Codes> codes_;
   Operands operands_;

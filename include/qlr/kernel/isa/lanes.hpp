@@ -265,14 +265,6 @@ inline Words<Isa> lanes_before(const Words<Isa>& first, const Words<Isa>& second
     __builtin_prefetch(reinterpret_cast<const void*>(first + std::uintptr_t(line)), 0, 2);
 }
 
-/// Keeps loads in the order of the program. GCC changes it, as chance has it, and lines that are not asked for in order
-/// come late: products of 2 bits from memory took 195 to 310 us.
-[[gnu::always_inline]] inline void load_before_others() noexcept {
-#if defined(__GNUC__) && !defined(__clang__)
-  __asm__ __volatile__("" ::: "memory");
-#endif
-}
-
 /// Whether what is read in order from memory comes sooner if it is asked for ahead: 5 to 30 % on a Sapphire Rapids
 /// class Xeon; on Zen 4 and Zen 5 class CPUs it came later.
 inline bool is_better_asked_for() noexcept {
@@ -287,6 +279,26 @@ inline bool is_better_asked_for() noexcept {
 template <class Isa>
 inline Words<Isa> load_words(const std::uint8_t* bytes) noexcept {
   return reinterpret<Words<Isa>>(xsimd::batch<std::uint8_t, typename Isa::Xsimd>::load_unaligned(bytes));
+}
+
+/// Likewise, loaded once and in the order of the program. GCC loads when and as often as it likes, and lines that are not
+/// asked for in order come late: products of 2 bits from memory took 195 to 310 us.
+template <class Isa>
+[[gnu::always_inline]] inline Words<Isa> load_words_in_order(const std::uint8_t* bytes) noexcept {
+  Words<Isa> words = load_words<Isa>(bytes);
+#if defined(__GNUC__) && !defined(__clang__) && XSIMD_WITH_SSE2
+  __asm__ __volatile__("" : "+v"(words.data));
+#elif defined(__GNUC__) && !defined(__clang__) && XSIMD_WITH_NEON64
+  __asm__ __volatile__("" : "+w"(words.data));
+#endif
+  return words;
+}
+
+/// What is loaded before this is loaded before what is loaded behind it.
+[[gnu::always_inline]] inline void load_before_others() noexcept {
+#if defined(__GNUC__) && !defined(__clang__)
+  __asm__ __volatile__("" ::: "memory");
+#endif
 }
 
 /// As many little-endian words of half the size.
