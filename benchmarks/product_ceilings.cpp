@@ -60,8 +60,8 @@ void time_dot_products(benchmark::State& state, int threads, Index (*dot_product
   state.counters["op/s"] = rate(double(operations));
 }
 
-/// The integer part of a product by codes of this grid, for one vector: 64 rows in the first cache, over and over, without
-/// scales and with nothing to wait for. @return operations
+/// The integer part of a product by codes of this grid, for one vector: 64 rows in the first cache, over and over,
+/// without scales and with nothing to wait for. @return operations
 template <class Grid>
 Index decoded_dot_products(Index times) {
   using Isa = kernel::IsaOf<NativeArch>::type;

@@ -174,8 +174,8 @@ class CodeLanes {
         return word;
     }
 
-    /// The codes of the Number-th four tiles in the four bytes of each lane, with anything in the bits of a byte that its
-    /// code has not, and of rows `above` rows further up.
+    /// The codes of the Number-th four tiles in the four bytes of each lane, with anything in the bits of a byte that
+    /// its code has not, and of rows `above` rows further up.
     /// @pre above = 0, or has_rows_in_order and the block of rows has those
     template <int Number>
     [[gnu::always_inline]] Words<Isa> low_bits(int vector, int above = 0) const noexcept {
