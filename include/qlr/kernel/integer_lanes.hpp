@@ -182,23 +182,26 @@ class IntegerLanes {
     auto block = codes_.template block<Vectors>(j0);  // GCC 12 keeps constants of class type in memory
     DotSums<Isa, largest, terms, Batch, Vectors> low;
     [[maybe_unused]] DotSums<Isa, largest << shift<Batch>, terms, Batch, Vectors> high;
-    // memory is read in its order: step after step, and in a step row after row
-    unroll<operands_each / step_quads>([&](auto step) QLR_UNROLLED {
-      Words<Isa> of_x[std::size_t(step_quads)][std::size_t(Batch)];
-      unroll<step_quads>([&](auto quad) QLR_UNROLLED {
-        unroll<Batch>([&](auto k)
-                          QLR_UNROLLED { of_x[quad][k] = WordsOfX<Isa>(x[k]).operand(step * step_quads + quad); });
+    // memory is read in its order: step after step, and in a step row after row; of four vectors, x of four quads fits
+    // registers
+    constexpr int at_once = Batch == 1 ? step_quads : std::min(step_quads, 4);
+    unroll<operands_each / at_once>([&](auto part) QLR_UNROLLED {
+      constexpr int first = decltype(part)::value * at_once;
+      Words<Isa> of_x[std::size_t(at_once)][std::size_t(Batch)];
+      unroll<at_once>([&](auto quad) QLR_UNROLLED {
+        unroll<Batch>([&](auto k) QLR_UNROLLED { of_x[quad][k] = WordsOfX<Isa>(x[k]).operand(first + quad); });
       });
       unroll<Vectors>([&](auto v) QLR_UNROLLED {
-        auto words = block.template step<decltype(step)::value, Batch == 1>(v);
-        unroll<step_quads>([&](auto quad) QLR_UNROLLED {
+        auto words = block.template step<first / step_quads, Batch == 1>(v);
+        unroll<at_once>([&](auto number) QLR_UNROLLED {
+          constexpr int quad = first % step_quads + decltype(number)::value;
           constexpr int up = stages == 1 ? 0 : Operands::bits_up(quad);
           const Words<Isa> operands = operands_.template quad<quad, up>(words);
           unroll<Batch>([&](auto k) QLR_UNROLLED {
             if constexpr (up == 0)
-              low.of[k][v].add(operands, of_x[quad][k]);
+              low.of[k][v].add(operands, of_x[number][k]);
             else
-              high.of[k][v].add(operands, of_x[quad][k]);
+              high.of[k][v].add(operands, of_x[number][k]);
           });
         });
         // x too: asymmetric codes of 2 bits take 224 us from memory, else 249; but tables are to stay in registers, and
