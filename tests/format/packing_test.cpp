@@ -123,8 +123,8 @@ TEST_CASE("Packing puts every bit of every code where its documentation says") {
   check_sizes<7, 32>();
 }
 
-// Files of layout version 1 stay readable for ever. This test turns red when the layout changes: then the change needs
-// another layout version, and these bytes stay.
+// Once a version of the library is released, files of layout version 1 stay readable for ever. This test turns red when
+// the layout changes: then the change needs another layout version, and these bytes stay.
 TEST_CASE("Packing writes the bytes of layout version 1") {
   const std::uint8_t golden[46] = {
       0x9c, 0xda, 0xb3, 0xce,
