@@ -8,13 +8,13 @@
 BEGIN {
   FS = "\t"
   left = 80; right = 250; top = 44; bottom = 56; width = 860; height = 500
-  split("#0072b2 #d55e00 #009e73 #cc79a7 #e69f00 #56b4e9 #000000", colours, " ")
+  split("#0072b2 #d55e00 #009e73 #cc79a7 #e69f00 #56b4e9 #000000 #8c510a", colours, " ")
 }
 
 $3 + 0 > 0 && $4 + 0 > 0 {
   key = $1 "\t" $2
   if (!(key in points)) keys[++lines] = key
-  if (!($1 in colour)) colour[$1] = colours[1 + names++ % 7]
+  if (!($1 in colour)) colour[$1] = colours[1 + names++ % 8]
   at = ++points[key]
   x[key, at] = $3 + 0; y[key, at] = $4 + 0
   if (!total++) { x_low = x_high = $3 + 0; y_low = y_high = $4 + 0 }

@@ -111,14 +111,16 @@ class CodeLanes {
     }
 
     /// The codes of the Number-th four tiles in the four bytes of each lane, times 2^Up.
-    template <int Number, int Up = 0>
+    template <int Number, int Up>
     [[gnu::always_inline]] Words<Isa> codes() const noexcept {
-      if constexpr (Codes::code_bits == 3)
+      if constexpr (Codes::code_bits == 3) {
         return shifted<Number % 4 / 2 * 4 - Up, Isa>(two_quads<Number & ~2>()) & Words<Isa>(0x07070707u << Up);
-      Words<Isa> codes = part<0, Number, Up>();
-      unroll<Codes::planes - 1>([&](auto number)
-                                    QLR_UNROLLED { codes |= part<decltype(number)::value + 1, Number, Up>(); });
-      return codes;
+      } else {
+        Words<Isa> codes = part<0, Number, Up>();
+        unroll<Codes::planes - 1>([&](auto number)
+                                      QLR_UNROLLED { codes |= part<decltype(number)::value + 1, Number, Up>(); });
+        return codes;
+      }
     }
 
    private:
@@ -164,16 +166,6 @@ class CodeLanes {
       return step;
     }
 
-    /// The Number-th of the words that the tiles' parts in a plane are in, from the first tile's part on.
-    template <int Plane, int Number>
-    [[gnu::always_inline]] Words<Isa> word(int vector, int above = 0) const noexcept {
-      const Words<Isa> word = load_words<Isa>(address<Plane>(Number, vector) - 4 * above);
-      if constexpr (is_part<Plane>)
-        return shift_right<Isa>(word, shifts_[Plane]);
-      else
-        return word;
-    }
-
     /// The codes of the Number-th four tiles in the four bytes of each lane, with anything in the bits of a byte that
     /// its code has not, and of rows `above` rows further up.
     /// @pre above = 0, or has_rows_in_order and the block of rows has those
@@ -210,6 +202,16 @@ class CodeLanes {
               prefetch(address<plane>(number, vector), ahead);
       });
       if constexpr (skips_lines<Vectors>) lanes_of_codes.template ask_for_next_rows<Vectors>(tile, Tiles);
+    }
+
+    /// The Number-th of the words that the tiles' parts in a plane are in, from the first tile's part on.
+    template <int Plane, int Number>
+    [[gnu::always_inline]] Words<Isa> word(int vector, int above) const noexcept {
+      const Words<Isa> word = load_words<Isa>(address<Plane>(Number, vector) - 4 * above);
+      if constexpr (is_part<Plane>)
+        return shift_right<Isa>(word, shifts_[Plane]);
+      else
+        return word;
     }
 
     /// Four tiles' parts in a plane, among other bits.

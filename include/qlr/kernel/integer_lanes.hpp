@@ -205,7 +205,7 @@ class IntegerLanes {
           });
         });
         // x too: asymmetric codes of 2 bits take 224 us from memory, else 249; but tables are to stay in registers, and
-        // where there are 16 of them, it costs more than it brings
+        // with the 16 registers of AVX2 it costs more than it brings
         if constexpr (Batch == 1 && lanes<Isa> == 16 && !Operands::Integers::is_table) load_before_others();
       });
     });
