@@ -8,6 +8,7 @@
 #include "qlr/core/index.hpp"
 #include "qlr/format/packing.hpp"
 #include "qlr/kernel/isa/lanes.hpp"
+#include "qlr/kernel/isa/memory.hpp"
 
 namespace qlr {
 inline namespace QLR_ARCH {

@@ -13,6 +13,7 @@
 #include "qlr/kernel/integer_grid.hpp"
 #include "qlr/kernel/isa/byte_lookup.hpp"
 #include "qlr/kernel/isa/dot.hpp"
+#include "qlr/kernel/isa/memory.hpp"
 #include "qlr/kernel/panel.hpp"
 #include "qlr/kernel/quantized_input.hpp"
 
@@ -84,10 +85,10 @@ namespace detail {
 /// The operands of scalar grids: four neighbouring tiles in the four bytes of each lane.
 template <class Isa, class Grid>
 class Operands {
-  using Places = CodeLanes<Isa, Packing<Grid::code_bits>>;
+  using Codes = Packing<Grid::code_bits>;
+  using Places = CodeLanes<Isa, Codes>;
 
  public:
-  using Codes = Packing<Grid::code_bits>;
   using Integers = IntegerGrid<Grid>;
 
   /// Operands of every other place in a byte, or two, that lie so many bits higher in the words need no shift of their

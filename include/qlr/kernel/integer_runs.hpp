@@ -9,6 +9,7 @@
 #include "qlr/format/quantized.hpp"
 #include "qlr/kernel/integer_grid.hpp"
 #include "qlr/kernel/integer_lanes.hpp"
+#include "qlr/kernel/isa/memory.hpp"
 #include "qlr/kernel/panel.hpp"
 #include "qlr/kernel/quantized_input.hpp"
 #include "qlr/kernel/scale_lanes.hpp"
