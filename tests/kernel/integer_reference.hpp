@@ -44,12 +44,12 @@ constexpr bool rounds_values() {
     return kernel::IntegerGrid<Grid>::is_table;
 }
 
-/// The steps up to the largest of the values: 127 of more than four values, 32 to 64 of others, those that the values
+/// The steps up to the largest of the values: 127 of more than four values, 16 to 32 of others, those that the values
 /// are nearest to.
 inline int steps_of(const std::vector<double>& values, double largest) {
   if (values.size() > 4) return 127;
-  std::vector<double> errors(65, 1e9);
-  for (int steps = 32; steps <= 64; ++steps) {
+  std::vector<double> errors(33, 1e9);
+  for (int steps = 16; steps <= 32; ++steps) {
     errors[std::size_t(steps)] = 0;
     for (const double value : values) {
       const double nearest = std::floor(value / largest * steps + 0.5) / steps;

@@ -1,6 +1,10 @@
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cstddef>
+#include <cstdint>
+#include <type_traits>
 
 #include "qlr/core/arch.hpp"
 #include "qlr/kernel/integer_grid.hpp"
@@ -14,37 +18,103 @@ namespace qlr {
 inline namespace QLR_ARCH {
 namespace kernel {
 
+/// How many vectors multiply what a term's codes are decoded to: bytes as IntegerLanes writes them, or integers of 16
+/// bits, two columns in a word, where those are quicker.
+template <class Isa, class Term>
+struct DecodedOperands {
+  using Lanes = IntegerLanes<Isa, Term>;
+  static constexpr int largest = IntegerGrid<typename Term::Grid>::largest;
+  static constexpr bool is_wide = is_quicker_wide<Isa, largest>;
+  using Value = std::conditional_t<is_wide, std::int16_t, std::int8_t>;  ///< of x
+  using Sum = std::conditional_t<is_wide, WideDotSum<Isa>, DotSum<Isa, largest, Lanes::operands_each>>;
+
+  static constexpr int together = Sum::together;
+  static constexpr int columns_of_word = 4 / int(sizeof(Value));
+  static constexpr int words_of_x = int(input_block) / columns_of_word;
+  /// Registers of a block for each register of rows; so many of them in turn multiply each word of x.
+  static constexpr int of_block = is_wide ? words_of_x : Lanes::operands_each;
+  static constexpr int of_word = of_block / words_of_x;
+  static_assert(of_block % words_of_x == 0);
+
+  /// The block from j0 on of `Vectors` registers of rows.
+  template <int Vectors>
+  static void decode(const Lanes& codes, Index j0, Words<Isa>* out) noexcept {
+    if constexpr (!is_wide) {
+      codes.template decode_whole_block<Vectors>(j0, out);
+    } else {
+      alignas(64) Words<Isa> bytes[std::size_t(Lanes::operands_each * Vectors)];
+      codes.template decode_whole_block<Vectors>(j0, bytes);
+      constexpr int summed = Lanes::operands_each * 4 / int(input_block);  // operands of one word of bytes
+      for (int word = 0; word < Lanes::operands_each / summed; ++word)
+        for (int v = 0; v < Vectors; ++v) {
+          const auto* operands = bytes + word * summed * Vectors + v;
+          auto wide = widen<Isa, largest>(*operands);
+          for (int next = 1; next < summed; ++next) {
+            const auto more = widen<Isa, largest>(operands[next * Vectors]);
+            for (std::size_t half = 0; half < 2; ++half) wide[half] = add_16_bits<Isa>(wide[half], more[half]);
+          }
+          for (int half = 0; half < 2; ++half) out[(2 * word + half) * Vectors + v] = wide[std::size_t(half)];
+        }
+    }
+  }
+};
+
+/// The values of a panel's vectors x over neighbouring blocks, as DecodedOperands multiply them.
+template <class Isa, class Term>
+class DecodedInputs {
+  static constexpr bool is_wide = DecodedOperands<Isa, Term>::is_wide;
+  static constexpr Index longest = IntegerRuns<Term>::longest * input_block;
+
+ public:
+  DecodedInputs(const QuantizedVectors& x, Index blocks) noexcept : x_(x) {
+    if constexpr (is_wide)
+      for (Index k = 0; k < panel_batch; ++k) std::copy_n(x.values(k, 0), blocks * input_block, wide_ + k * longest);
+  }
+
+  const QuantizedVectors& quantized() const noexcept { return x_; }
+  /// The n-th word of a block.
+  const std::int8_t* word(Index k, Index block, Index n) const noexcept {
+    if constexpr (is_wide)
+      return reinterpret_cast<const std::int8_t*>(wide_ + k * longest + block * input_block) + 4 * n;
+    else
+      return x_.values(k, block) + 4 * n;
+  }
+
+ private:
+  QuantizedVectors x_;
+  alignas(64) std::int16_t wide_[is_wide ? std::size_t(panel_batch * longest) : 1];
+};
+
 /// Some neighbouring runs for `Vectors` registers of rows, decoded once to multiply many vectors: operands, and scales
 /// as floats. Few enough to stay in the first cache.
 template <class Isa, class Term, int Vectors>
 class DecodedRuns {
   using Runs = IntegerRuns<Term>;
-  using Grid = typename Term::Grid;
-  static constexpr int operands_each = IntegerLanes<Isa, Term>::operands_each, words_of_x = int(input_block) / 4;
-  static_assert(operands_each % words_of_x == 0);
+  using Operands = DecodedOperands<Isa, Term>;
 
  public:
+  using Inputs = DecodedInputs<Isa, Term>;
+
   /// Decodes `count` runs of the rows from i on, from the block `first` on.
   /// @pre they are whole, in words, and together not longer than the longest
   void decode(const Runs& runs, const IntegerLanes<Isa, Term>& codes, Index i, Index first, Index count) noexcept {
     offset_ = runs.offset();
-    first_ = first;
     count_ = count;
     for (Index run = 0; run < count; ++run)
       factors_[run] = runs.template factors<Isa, Vectors>(i, Runs::group_of(first + run * Runs::run_blocks));
     for (Index block = 0; block < count * Runs::run_blocks; ++block)
-      codes.template decode_whole_block<Vectors>((first + block) * input_block, operands_of(block));
+      Operands::template decode<Vectors>(codes, (first + block) * input_block, operands_of(block));
   }
 
-  /// Adds the runs, of the panel from the v-th register of rows on, times the first vectors of x to the panel (vectors,
-  /// rows) in memory: the same bits as IntegerRuns.
+  /// Adds the runs, of the panel from the v-th register of rows on, times the vectors x, from the first decoded block
+  /// on, to the panel (vectors, rows) in memory: the same bits as IntegerRuns.
   ///
   /// Not inlined, so that a compiler has all registers for it. What it needs to begin comes by reference: if words of a
   /// structure are stored one by one and then copied as a whole, the copy waits for all that was begun before.
   template <int Batch, int PanelVectors>
-  [[gnu::noinline]] void add_products(const QuantizedVectors& all, int v, float* panel, Index stride) const noexcept {
+  [[gnu::noinline]] void add_products(const Inputs& inputs, int v, float* panel, Index stride) const noexcept {
     constexpr int at_once = Runs::run_blocks % 2 == 0 ? 2 : 1;
-    const QuantizedVectors x = all.from_block(first_);
+    const QuantizedVectors& x = inputs.quantized();
     auto total = Panel<Isa, Batch, PanelVectors>::load(panel, stride);
     Index block = 0;
     for (Index run = 0; run < count_; ++run) {
@@ -53,7 +123,7 @@ class DecodedRuns {
       auto sums = Runs::template first_sums<Isa, Batch, PanelVectors>(offset_, sums_of_x);
       for (Index n = 0; n < Runs::run_blocks; n += at_once, block += at_once)
         unroll<at_once>([&](auto next) QLR_UNROLLED {
-          Runs::template add_totals<0>(sum_block<Batch, PanelVectors>(x, v, block + next), x, block + next, sums);
+          Runs::template add_totals<0>(sum_block<Batch, PanelVectors>(inputs, v, block + next), x, block + next, sums);
         });
       Runs::add_run(factors_[run], v, sums, sums_of_x, total);
     }
@@ -61,33 +131,42 @@ class DecodedRuns {
   }
 
  private:
-  Words<Isa>* operands_of(Index block) noexcept { return operands_ + block * (operands_each * Vectors); }
-  const Words<Isa>* operands_of(Index block) const noexcept { return operands_ + block * (operands_each * Vectors); }
+  Words<Isa>* operands_of(Index block) noexcept { return operands_ + block * (Operands::of_block * Vectors); }
+  const Words<Isa>* operands_of(Index block) const noexcept {
+    return operands_ + block * (Operands::of_block * Vectors);
+  }
 
   /// Sums of operand times value over one of the blocks.
   template <int Batch, int PanelVectors>
-  [[gnu::always_inline]] IntegerPanel<Isa, Batch, PanelVectors> sum_block(const QuantizedVectors& x, int first,
+  [[gnu::always_inline]] IntegerPanel<Isa, Batch, PanelVectors> sum_block(const Inputs& inputs, int first,
                                                                           Index block) const noexcept {
-    constexpr int of_word = operands_each / words_of_x;
+    constexpr int together = Operands::together;
     const Words<Isa>* operands = operands_of(block) + first;
-    DotSums<Isa, IntegerGrid<Grid>::largest, operands_each, Batch, PanelVectors> sums;
-    unroll<words_of_x>([&](auto word) QLR_UNROLLED {
-      unroll<of_word>([&](auto number) QLR_UNROLLED {
-        Words<Isa> of_rows[std::size_t(PanelVectors)];
-        unroll<PanelVectors>([&](auto v)
-                                 QLR_UNROLLED { of_rows[v] = operands[(word * of_word + number) * Vectors + v]; });
-        unroll<Batch>([&](auto k) QLR_UNROLLED {
-          const Words<Isa> of_x = broadcast_word<Isa>(x.values(k, block) + 4 * word);
-          unroll<PanelVectors>([&](auto v) QLR_UNROLLED { sums.of[k][v].add(of_rows[v], of_x); });
+    typename Operands::Sum sums[std::size_t(Batch)][std::size_t(PanelVectors)];
+    unroll<Operands::of_block / together>([&](auto step) QLR_UNROLLED {
+      constexpr int first_of_step = decltype(step)::value * together;
+      Words<Isa> of_rows[std::size_t(PanelVectors)][std::size_t(together)];
+      unroll<together>([&](auto n) QLR_UNROLLED {
+        unroll<PanelVectors>([&](auto v) QLR_UNROLLED { of_rows[v][n] = operands[(first_of_step + n) * Vectors + v]; });
+      });
+      unroll<Batch>([&](auto k) QLR_UNROLLED {
+        Words<Isa> of_x[std::size_t(together)];
+        unroll<together>([&](auto n) QLR_UNROLLED {
+          of_x[n] = broadcast_word<Isa>(inputs.word(k, block, (first_of_step + n) / Operands::of_word));
         });
+        unroll<PanelVectors>([&](auto v) QLR_UNROLLED { sums[k][v].add(of_rows[v], of_x); });
       });
     });
-    return sums.totals();
+    IntegerPanel<Isa, Batch, PanelVectors> panel;
+    unroll<Batch>([&](auto k) QLR_UNROLLED {
+      unroll<PanelVectors>([&](auto v) QLR_UNROLLED { panel.sums[k][v] = sums[k][v].total(); });
+    });
+    return panel;
   }
 
-  alignas(64) Words<Isa> operands_[std::size_t(Runs::longest * operands_each * Vectors)];
+  alignas(64) Words<Isa> operands_[std::size_t(Runs::longest * Operands::of_block * Vectors)];
   typename Runs::template Factors<Isa, Vectors> factors_[std::size_t(Runs::longest / Runs::run_blocks)];
-  Index first_ = 0, count_ = 0;
+  Index count_ = 0;
   float offset_ = 0;
 };
 

@@ -120,14 +120,15 @@ struct IntegerKernel {
   static void add_decoded(const Runs& runs, const Term& term, const QuantizedBatch& x, Index i, Index b, Index first,
                           Index count, const SumTile<Isa>& tile) noexcept {
     constexpr int panel = panel_vectors<Isa, panel_batch>, all = panel_vectors<Isa, 1>;
-    constexpr int vectors = std::max(panel, all * int(input_block) / 4 / IntegerLanes<Isa, Term>::operands_each);
-    DecodedRuns<Isa, Term, vectors> decoded;
+    constexpr int vectors = std::max(panel, all * int(input_block) / 4 / DecodedOperands<Isa, Term>::of_block);
+    using Decoded = DecodedRuns<Isa, Term, vectors>;
+    Decoded decoded;
     const Index blocks = count * Runs::run_blocks;
     for (Index row = 0; row < tile.stride; row += vectors * lanes<Isa>) {
       const IntegerLanes<Isa, Term> codes(term, i + row);
       decoded.decode(runs, codes, i + row, first, count);
       for (Index k = 0; k < tile.batch; k += panel_batch) {
-        const QuantizedVectors of_panel = x.from(b + k);
+        const typename Decoded::Inputs of_panel(x.from(b + k).from_block(first), blocks);
         for (int v = 0; v < vectors; v += panel)
           decoded.template add_products<panel_batch, panel>(of_panel, v, tile.row(k) + row + v * lanes<Isa>,
                                                             tile.stride);

@@ -180,6 +180,7 @@ class IntegerLanes {
                                                                            Index j0) const noexcept {
     constexpr int stages = shift<Batch> == 0 ? 1 : 2;
     constexpr int largest = Operands::Integers::largest, terms = operands_each / stages;
+    constexpr int together = DotSum<Isa, largest, terms>::together;
     auto block = codes_.template block<Vectors>(j0);  // GCC 12 keeps constants of class type in memory
     DotSums<Isa, largest, terms, Batch, Vectors> low;
     [[maybe_unused]] DotSums<Isa, largest << shift<Batch>, terms, Batch, Vectors> high;
@@ -194,15 +195,20 @@ class IntegerLanes {
       });
       unroll<Vectors>([&](auto v) QLR_UNROLLED {
         auto words = block.template step<first / step_quads, Batch == 1>(v);
-        unroll<at_once>([&](auto number) QLR_UNROLLED {
-          constexpr int quad = first % step_quads + decltype(number)::value;
+        unroll<at_once / together>([&](auto group) QLR_UNROLLED {
+          constexpr int number = decltype(group)::value * together, quad = first % step_quads + number;
           constexpr int up = stages == 1 ? 0 : Operands::bits_up(quad);
-          const Words<Isa> operands = operands_.template quad<quad, up>(words);
+          Words<Isa> operands[std::size_t(together)];
+          unroll<together>([&](auto n) QLR_UNROLLED {
+            operands[n] = operands_.template quad<quad + decltype(n)::value, up>(words);
+          });
           unroll<Batch>([&](auto k) QLR_UNROLLED {
+            Words<Isa> of_quads[std::size_t(together)];
+            unroll<together>([&](auto n) QLR_UNROLLED { of_quads[n] = of_x[number + n][k]; });
             if constexpr (up == 0)
-              low.of[k][v].add(operands, of_x[number][k]);
+              low.of[k][v].add(operands, of_quads);
             else
-              high.of[k][v].add(operands, of_x[number][k]);
+              high.of[k][v].add(operands, of_quads);
           });
         });
         // x too: asymmetric codes of 2 bits take 224 us from memory, else 249; but tables are to stay in registers, and

@@ -166,6 +166,11 @@ constexpr std::array<std::uint8_t, 16> operand_table(std::array<std::uint8_t, 16
   return table;
 }
 
+/// Whether operands up to Largest make dot products with fewer instructions once they have 16 bits.
+template <class Isa, int Largest>
+inline constexpr bool is_quicker_wide =
+    !Isa::has_vnni && detail::has_pairs<Isa> && (Largest > detail::largest_unsigned<Isa>);
+
 /// Sums, in each 32-bit lane, of up to `Terms` dot products of four unsigned bytes up to Largest, or signed ones
 /// (takes_signed_operands), and four signed ones from -127 to 127. Exact.
 template <class Isa, int Largest, int Terms>
@@ -174,6 +179,11 @@ class DotSum {
 
  public:
   DotSum() noexcept : sums_(0u) {}
+
+  /// How many terms take fewer instructions if they are added together: the sum of two terms' pairs may fit 16 bits.
+  static constexpr int together =
+      !Isa::has_vnni && detail::has_pairs<Isa> && Largest * 254 * Terms >= 1 << 15 && Largest * 254 * 2 < 1 << 15 ? 2
+                                                                                                                  : 1;
 
   [[gnu::always_inline]] void add(const Words<Isa>& operands, const Words<Isa>& x) noexcept {
     if constexpr (!uses_pairs) {
@@ -190,6 +200,19 @@ class DotSum {
         sums_ += Words<Isa>(add_pairs(operands & Words<Isa>(0x00ff00ffu), even_bytes(x)));
         sums_ += Words<Isa>(add_pairs(high_bytes(operands), odd_bytes(x)));
       }
+      add_before_others(sums_);
+    }
+  }
+
+  /// Adds `together` terms.
+  [[gnu::always_inline]] void add(const Words<Isa> (&operands)[std::size_t(together)],
+                                  const Words<Isa> (&x)[std::size_t(together)]) noexcept {
+    if constexpr (together == 1) {
+      add(operands[0], x[0]);
+    } else {
+      using namespace detail;
+      const Words<Isa> sums(add_16(pairs(operands[0], x[0]), pairs(operands[1], x[1])));
+      sums_ += Words<Isa>(add_pairs(sums, ones()));
       add_before_others(sums_);
     }
   }
@@ -226,6 +249,40 @@ class DotSum {
 
   Words<Isa> sums_;
 };
+
+/// Sums, in each 32-bit lane, of products of two neighbouring 16-bit integers. Exact.
+template <class Isa>
+class WideDotSum {
+ public:
+  WideDotSum() noexcept : sums_(0u) {}
+
+  static constexpr int together = 1;
+
+  [[gnu::always_inline]] void add(const Words<Isa> (&operands)[1], const Words<Isa> (&x)[1]) noexcept {
+    sums_ += Words<Isa>(detail::add_pairs(operands[0], x[0]));
+    detail::add_before_others(sums_);
+  }
+  [[gnu::always_inline]] Ints<Isa> total() const noexcept { return reinterpret<Ints<Isa>>(sums_); }
+
+ private:
+  Words<Isa> sums_;
+};
+
+/// Sums of 16-bit integers, two in each lane.
+template <class Isa>
+[[gnu::always_inline]] inline Words<Isa> add_16_bits(const Words<Isa>& a, const Words<Isa>& b) noexcept {
+  return Words<Isa>(detail::add_16(a, b));
+}
+
+/// Four bytes of each lane, of operands up to Largest, as 16-bit integers: the first two of them, and the others.
+template <class Isa, int Largest>
+std::array<Words<Isa>, 2> widen(const Words<Isa>& operands) noexcept {
+  using namespace detail;
+  constexpr bool is_signed = takes_signed_operands<Isa, Largest>;
+  const Words<Isa> even = is_signed ? Words<Isa>(even_bytes(operands)) : operands & Words<Isa>(0x00ff00ffu);
+  const Words<Isa> odd = is_signed ? Words<Isa>(odd_bytes(operands)) : Words<Isa>(high_bytes(operands));
+  return {pair_halves<0, Isa>(even, odd), pair_halves<1, Isa>(even, odd)};
+}
 
 }  // namespace kernel
 }  // namespace QLR_ARCH
