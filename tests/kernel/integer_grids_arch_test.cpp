@@ -22,7 +22,7 @@ struct Skewed : ScalarGrid<Skewed, 3> {
 using Asymmetric6 = Quantizer<6, PerRow, UniformAsymmetric, Float>;
 using NormalFloat4 = Quantizer<4, PerGroup<64>, NormalFloat>;
 using Trits = Quantizer<2, PerTensor, Ternary, Float>;
-using OfUser = Quantized<Skewed, PerGroup<32>>;
+using OfUser = Quantized<Skewed, PerGroup<96>>;  // runs of three blocks
 
 TEST_CASE("products of grids with a minimum in integers agree with the reference") {
   check_integer_term<Quantizer<1, PerGroup<16>, UniformAsymmetric, Bf16>>();

@@ -146,6 +146,9 @@ inline constexpr Size integer_sizes[] = {{1, 1},   {15, 33},  {16, 32},  {17, 31
                                          {64, 96}, {64, 129}, {130, 95}, {80, 200}, {128, 256}, {9, 64},  {0, 5},
                                          {5, 0},   {0, 0},    {200, 40}, {33, 300}, {48, 600}};
 
+/// Of these, panels take part in products of one vector in turn: rows are two halves of whole blocks, and others.
+inline constexpr Size sizes_in_turn[] = {{128, 2048}, {336, 2085}};
+
 /// Products of every size, of random x.
 template <class Q>
 void check_integer_term() {
@@ -158,6 +161,12 @@ void check_integer_term() {
     check_integer_product(layer, random_vector(number, batch * size.cols), batch);
     check_integer_product(layer, random_vector(number + 1, size.cols), 1);
   }
+  if constexpr (kernel::detail::can_take_turns<kernel::TermKernel<Q, Int8Activations>>)
+    for (const Size size : sizes_in_turn) {
+      const RandomLayer<QplusLR<Q>> layer(++number, {size.rows, size.cols, 0});
+      REQUIRE(kernel::TermKernel<Q, Int8Activations>::takes_turns(layer->q()));
+      for (const Index batch : {1, 2}) check_integer_product(layer, random_vector(number, batch * size.cols), batch);
+    }
 }
 
 /// Products of more vectors than a few are the same bits as of each: of whole blocks of rows and others, of runs that

@@ -60,7 +60,7 @@ struct ColumnsKernel {
     for_each_part(term, input.prepared, [&](const auto& segment, const Part& part, Index) {
       if (segment.cols() == 0) return;
       const TermInput of_segment = input_of(part);
-      body([&](auto& panel, Index b, Index i) { kernel_of(segment).add_product(segment, of_segment, b, i, panel); });
+      body(product_of(kernel_of(segment), segment, of_segment));
     });
   }
 

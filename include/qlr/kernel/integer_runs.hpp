@@ -83,6 +83,12 @@ class IntegerRuns {
     return count;
   }
 
+  /// Where those end, or if there is none the run that begins at the block.
+  static Index runs_end(Index block, Index end) noexcept {
+    const Index count = whole_runs(block, end);
+    return count == 0 ? run_end(block, end) : block + count * run_blocks;
+  }
+
   /// What the sums of a run are multiplied by, and those of x.
   template <class Isa, int Vectors>
   struct Factors {

@@ -70,8 +70,7 @@ struct LayerKernel<QplusLR<Q, L, R>, Activations> {
         k1 = rank;
       }
       const TermInput x{read_only(at.x), at.quantized_x, at.x_for_r};
-      compute_product<Isa>(at.t, k0, k1, false,
-                           [&](auto& panel, Index b, Index k) { KernelOf<R>::add_product(layer.r(), x, b, k, panel); });
+      compute_product<Isa>(at.t, k0, k1, false, product_of(KernelOf<R>(), layer.r(), x));
       for (Index b = 0; b < memory.batch; ++b) {
         if (at.quantized_t.blocks() > 0) quantize<Isa>(at.t.row(b), InputBlocks(rank, rank), k0, k1, at.quantized_t, b);
         KernelOf<L>::template prepare<Isa>(layer.l(), at.t.row(b), b, k0, k1, at.t_for_l);
@@ -99,13 +98,13 @@ struct LayerKernel<QplusLR<Q, L, R>, Activations> {
     for (Index i = i0; i < i1;) {
       const Index end = std::min((i / strip_rows + 1) * strip_rows, i1);
       bool adds = false;
-      const auto multiply_rows = [&](const auto& add_product) {
-        compute_product<Isa>(out, i, end, adds, add_product);
+      const auto multiply_rows = [&](const auto& product) {
+        compute_product<Isa>(out, i, end, adds, product);
         adds = true;
       };
       for_each_segment(KernelOf<Q>(), layer.q(), x, multiply_rows);
       if constexpr (Layer::has_factors) for_each_segment(KernelOf<L>(), layer.l(), t, multiply_rows);
-      if (!adds) multiply_rows([](auto&, Index, Index) {});  // no segment has columns
+      if (!adds) multiply_rows(product_of(KernelOf<NoQ>(), NoQ(), x));  // no segment has columns
       i = end;
     }
   }

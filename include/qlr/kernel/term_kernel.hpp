@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <type_traits>
+#include <utility>
 
 #include "qlr/core/arch.hpp"
 #include "qlr/core/view.hpp"
@@ -53,13 +54,50 @@ struct TermInput {
 template <class Term, class Activations = FloatActivations>
 struct TermKernel;
 
-/// Calls body(add_product) for every segment of the term in turn, add_product(panel, b, i) being that segment's.
+namespace detail {
+
+template <class Kernel, class = void>
+inline constexpr bool can_take_turns = false;
+template <class Kernel>
+inline constexpr bool can_take_turns<Kernel, std::enable_if_t<Kernel::can_take_turns>> = true;
+
+}  // namespace detail
+
+/// A term and what it multiplies, as compute_product asks for it. If the term's kernel says can_take_turns, it may have
+/// panels in turn.
+template <class Kernel, class Term>
+struct TermProduct {
+  static constexpr bool can_take_turns = detail::can_take_turns<Kernel>;
+
+  const Term& term;
+  const TermInput& input;
+
+  /// Adds the rows from i on times the vectors from b on to a panel.
+  template <class Isa, int Batch, int Vectors>
+  void operator()(Panel<Isa, Batch, Vectors>& panel, Index b, Index i) const noexcept {
+    Kernel::add_product(term, input, b, i, panel);
+  }
+
+  /// Whether panels in turn are quicker.
+  bool takes_turns() const noexcept { return Kernel::takes_turns(term); }
+  template <class Isa, int Vectors>
+  void operator()(PanelsInTurn<Isa, Vectors>& panels, Index b) const noexcept {
+    Kernel::add_in_turn(term, input, b, panels);
+  }
+};
+
+template <class Kernel, class Term>
+TermProduct<Kernel, Term> product_of(const Kernel&, const Term& term, const TermInput& input) noexcept {
+  return {term, input};
+}
+
+/// Calls body(product) for every segment of the term in turn, product being its TermProduct.
 template <class Kernel, class Term, class Body>
 void for_each_segment(const Kernel& kernel, const Term& term, const TermInput& input, const Body& body) noexcept {
   if constexpr (qlr::detail::has_segments<Term>)
     kernel.for_each_segment(term, input, body);
   else
-    body([&](auto& panel, Index b, Index i) { kernel.add_product(term, input, b, i, panel); });
+    body(product_of(kernel, term, input));
 }
 
 namespace detail {
@@ -231,6 +269,24 @@ struct AnyTermKernel {
   static void add_product(const Term& term, const TermInput& input, Index b, Index i,
                           Panel<Isa, Batch, Vectors>& panel) noexcept {
     term.visit([&](const auto& held) { kernel_of(held).add_product(held, input, b, i, panel); });
+  }
+  static constexpr bool can_take_turns = (detail::can_take_turns<TermKernel<Terms, Activations>> || ...);
+  static bool takes_turns(const Term& term) noexcept {
+    return term.visit([](const auto& held) {
+      using Kernel = decltype(kernel_of(held));
+      if constexpr (detail::can_take_turns<Kernel>)
+        return Kernel::takes_turns(held);
+      else
+        return false;
+    });
+  }
+  template <class Isa, int Vectors>
+  static void add_in_turn(const Term& term, const TermInput& input, Index b,
+                          PanelsInTurn<Isa, Vectors>& panels) noexcept {
+    term.visit([&](const auto& held) {
+      using Kernel = decltype(kernel_of(held));
+      if constexpr (detail::can_take_turns<Kernel>) Kernel::add_in_turn(held, input, b, panels);
+    });
   }
   template <class Body>
   static void for_each_segment(const Term& term, const TermInput& input, const Body& body) noexcept {
