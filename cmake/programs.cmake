@@ -50,5 +50,7 @@ add_library(qlr_test_program INTERFACE)
 target_compile_options(qlr_test_program INTERFACE $<$<CONFIG:Release>:-O1>)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   target_compile_options(qlr_test_program INTERFACE -fno-tree-pta)  # an eighth of the time for kernels
+  # beyond its limit for large functions, what kernels call is inlined after the first passes, which is slow
+  target_compile_options(qlr_test_program INTERFACE "SHELL:--param large-function-insns=1000000")
 endif()
 target_link_libraries(qlr_test_program INTERFACE qlr_program)
