@@ -102,7 +102,7 @@ void register_ceilings() {
     for (const Pages pages : {Pages::huge, Pages::small}) {
       const std::string ending = pages == Pages::small ? "_4KiB" : "";
       add("dram" + ending, pages, arena_bytes / threads, 1);
-      add("dram_two_places" + ending, pages, arena_bytes / threads, 1, Order::two_places);
+      add("dram-in-turn" + ending, pages, arena_bytes / threads, 1, Order::two_places);
       add("l3" + ending, pages, l3_bytes, 16);
       add("l2" + ending, pages, l2_bytes, 256);
     }

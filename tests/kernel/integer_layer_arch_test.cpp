@@ -68,9 +68,17 @@ TEST_CASE("products of columns at several rates with quantized x are near those 
   check_layer<QplusLR<Quantizer<2, PerRow>, Left, R>>({130, 251, 75, 40, 35});
   check_layer<QplusLR<Any<Rates, Quantizer<2, PerRow>>>>({65, 90, 0, 9, 30, 14, 3, 34, 0},
                                                          QplusLR<Rates>().type_name());
-  // panels in turn: with what other segments left before them, and what factors add behind them; of a type that is held
-  check_layer<QplusLR<Rates, L, R>>({130, 2105, 8, 0, 10, 0, 7, 40, 2048});
-  check_layer<QplusLR<Any<Rates, Quantizer<2, PerRow>>>>({200, 2100, 0}, QplusLR<Quantizer<2, PerRow>>().type_name());
+}
+
+TEST_CASE(
+    "panels in turn add to what segments before them left, factors to theirs, and a type that is held may have them") {
+  using Left = LowRankFactor<Dynamic, Quantizer<4, PerColumn>>;
+  using Right = LowRankFactor<Dynamic, Quantizer<2, PerRow>>;
+  check_layer<QplusLR<Columns<Quantizer<4, PerColumn>, Quantizer<2, PerColumn>>, Left, Right>>(
+      {130, 2160, 140, 90, 2070});
+  using Either = QplusLR<Any<Quantizer<2, PerRow>, Quantizer<4, PerColumn>>>;
+  check_layer<Either>({200, 2100, 0}, QplusLR<Quantizer<2, PerRow>>().type_name());
+  check_layer<Either>({200, 2100, 0}, QplusLR<Quantizer<4, PerColumn>>().type_name());
 }
 
 TEST_CASE("a NaN or an infinity in quantized x changes its own y alone, and zero scales give zeros") {

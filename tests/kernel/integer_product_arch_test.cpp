@@ -54,6 +54,7 @@ TEST_CASE("products of many vectors of uniform grids are the same as of each") {
   check_many_vectors<Uniform5>();
   check_many_vectors<Uniform6>();
   check_many_vectors<Uniform7>();
+  check_many_vectors<Uniform8>();
 }
 
 TEST_CASE("a block of x that is tiny counts as zeros, and one that is huge as it is") {

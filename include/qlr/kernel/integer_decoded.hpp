@@ -34,7 +34,7 @@ struct DecodedOperands {
   /// Registers of a block for each register of rows; so many of them in turn multiply each word of x.
   static constexpr int of_block = is_wide ? words_of_x : Lanes::operands_each;
   static constexpr int of_word = of_block / words_of_x;
-  static_assert(of_block % words_of_x == 0);
+  static_assert(of_block % words_of_x == 0 && of_block % together == 0);
 
   /// The block from j0 on of `Vectors` registers of rows.
   template <int Vectors>
@@ -82,7 +82,7 @@ class DecodedInputs {
 
  private:
   QuantizedVectors x_;
-  alignas(64) std::int16_t wide_[is_wide ? std::size_t(panel_batch * longest) : 1];
+  alignas(64) typename DecodedOperands<Isa, Term>::Value wide_[is_wide ? std::size_t(panel_batch * longest) : 1];
 };
 
 /// Some neighbouring runs for `Vectors` registers of rows, decoded once to multiply many vectors: operands, and scales

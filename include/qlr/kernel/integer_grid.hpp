@@ -71,8 +71,8 @@ const ByteLevels& byte_levels() noexcept {
 /// An operand is a byte up to `largest`: the code or, for a table, levels()[code]. Where it is to be signed instead
 /// (takes_signed_operands), half of largest is subtracted, and there is no offset. Exact for uniform grids and ternary.
 /// Other scalar grids of up to 4 bits are a table of levels: those of 3 and 4 bits have 127 steps up to the largest
-/// magnitude, within 1/254 of it: 0.4 % of the root mean square for NormalFloat<4>; others up to 32, as many as suit
-/// them: 0.07 % for NormalFloat<2>. Grids without one are multiplied in floats.
+/// magnitude, within 1/254 of it: 0.4 % of the root mean square for NormalFloat<4>; others 16 to 32, as many as suit
+/// them, within 1/32 of it: 0.07 % for NormalFloat<2>. Grids without one are multiplied in floats.
 template <class Grid>
 struct IntegerGrid {
   static constexpr bool exists = is_scalar_grid<Grid> && Grid::code_bits <= 4;

@@ -72,12 +72,12 @@ struct IntegerKernel {
     add_end(runs, codes, term, input, b, i, whole, panel);
   }
 
-  /// Codes of more bits leave memory no rest anyway, and other formats leave it enough.
-  static constexpr bool can_take_turns = is_scalar_grid<Grid> && Grid::code_bits <= 3;
+  /// Codes of more bits gain nothing, and those of lattices and trellises lose by it.
+  static constexpr bool can_take_turns = is_scalar_grid<Grid> && Grid::code_bits <= 3 && Runs::is_regular;
   static bool takes_turns(const Term& term) noexcept { return term.cols() >= least_of_turns; }
 
-  /// The same for panels in turn, up to 256 columns at a time: of their codes of 2 bits, block_rows rows have a page of
-  /// 4 KiB. With half as many or twice as many those take 3 to 10 % more time from memory.
+  /// As add_product, but for panels in turn, up to 256 columns at a time: of their codes of 2 bits, block_rows rows
+  /// have a page of 4 KiB. With half as many or twice as many those take 3 to 10 % more time from memory.
   template <class Isa, int Vectors>
   static void add_in_turn(const Term& term, const TermInput& input, Index b,
                           PanelsInTurn<Isa, Vectors>& panels) noexcept {
@@ -93,7 +93,7 @@ struct IntegerKernel {
     const Index whole = runs.whole_blocks(IntegerLanes<Isa, Term>(term, i).columns_in_words());
     const QuantizedBatch x = quantized(term, input);
     for (Index first = 0; first < whole;) {
-      const Index count = Runs::whole_runs(first, whole), end = Runs::runs_end(first, whole);
+      const Index count = Runs::whole_runs(first, whole), end = Runs::runs_end(first, whole, count);
       if (count > 0 && tile.batch > decoded_above)
         add_decoded(runs, term, x, i, b, first, count, tile);
       else
@@ -126,7 +126,7 @@ struct IntegerKernel {
     const QuantizedVectors x = quantized(term, input).from(b);
     const Index whole = runs.whole_blocks(codes[0].columns_in_words());
     for (Index first = 0; first < whole;) {
-      const Index end = Runs::runs_end(first, whole);
+      const Index end = Runs::runs_end(first, whole, Runs::whole_runs(first, whole));
       (runs.add_whole(codes[Numbers], x, panels.row(int(Numbers)), first, end, panels.panels[Numbers]), ...);
       first = end;
     }

@@ -187,6 +187,7 @@ class IntegerLanes {
     // memory is read in its order: step after step, and in a step row after row; of four vectors, x of four quads fits
     // registers
     constexpr int at_once = Batch == 1 ? step_quads : std::min(step_quads, 4);
+    static_assert(at_once % together == 0);
     unroll<operands_each / at_once>([&](auto part) QLR_UNROLLED {
       constexpr int first = decltype(part)::value * at_once;
       Words<Isa> of_x[std::size_t(at_once)][std::size_t(Batch)];

@@ -83,9 +83,8 @@ class IntegerRuns {
     return count;
   }
 
-  /// Where those end, or if there is none the run that begins at the block.
-  static Index runs_end(Index block, Index end) noexcept {
-    const Index count = whole_runs(block, end);
+  /// Where so many of them end, or if there is none the run that begins at the block.
+  static Index runs_end(Index block, Index end, Index count) noexcept {
     return count == 0 ? run_end(block, end) : block + count * run_blocks;
   }
 

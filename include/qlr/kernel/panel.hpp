@@ -93,8 +93,8 @@ struct SumTile {
 };
 
 /// The panels of two blocks of rows that are far apart. They take part in a product in turn, some columns at a time, so
-/// that codes are read at two places: what the hardware asks for ahead at one arrives while the other is read. On Zen 4
-/// products of 2 bits from memory take 15 to 25 % less time.
+/// that codes are read at two places: what the hardware asks for ahead at one arrives while the other is read. Uniform
+/// codes of 2 bits, 4096 x 4096 from the memory of a Zen 4: 150 us instead of 185.
 template <class Isa, int Vectors>
 struct PanelsInTurn {
   using OnePanel = Panel<Isa, 1, Vectors>;
@@ -138,13 +138,12 @@ void compute_in_turn(MatrixView<float> y, Index b, Index i, Index apart, bool ad
   for (int n = 0; n < all.count; ++n) all.panels[n].store(of_y(n), 0);
 }
 
-/// Of the whole blocks of rows in [i0, i1), an even number, one from each half in turn. @return the row behind them
+/// Of the whole blocks of rows in [i0, i1), an even number, one from each half in turn, for one vector.
+/// @pre i0 is a multiple of block_rows @return the row behind them
 template <class Isa, class Product>
-Index compute_halves(MatrixView<float> y, Index b, Index b1, Index i0, Index i1, bool adds,
-                     const Product& product) noexcept {
+Index compute_halves(MatrixView<float> y, Index b, Index i0, Index i1, bool adds, const Product& product) noexcept {
   const Index apart = (i1 - i0) / (2 * block_rows) * block_rows;
-  for (Index i = i0; i < i0 + apart; i += block_rows)
-    for (Index k = b; k < b1; ++k) compute_in_turn<Isa>(y, k, i, apart, adds, product);
+  for (Index i = i0; i < i0 + apart; i += block_rows) compute_in_turn<Isa>(y, b, i, apart, adds, product);
   return i0 + 2 * apart;
 }
 
@@ -169,17 +168,23 @@ void compute_rows(MatrixView<float> y, Index b, Index b1, Index i0, Index i1, bo
   }
 }
 
-/// All vectors, panel_batch at a time; rows from first(b, b1) on are left for the vectors [b, b1).
-template <class Isa, class AddProduct, class First>
-void compute_vectors(MatrixView<float> y, Index i1, bool adds, const AddProduct& add_product,
-                     const First& first) noexcept {
-  for (Index b = 0; b < y.rows; b += panel_batch) {
-    const Index b1 = std::min(b + panel_batch, y.rows);
-    if (b1 - b <= most_alone)
-      compute_rows<Isa, 1>(y, b, b1, first(b, b1), i1, adds, add_product);
-    else
-      compute_rows<Isa, panel_batch>(y, b, b1, first(b, b1), i1, adds, add_product);
-  }
+/// The vectors [b, b1), of which a panel has as many or more.
+template <class Isa, class AddProduct>
+void compute_vectors(MatrixView<float> y, Index b, Index b1, Index i0, Index i1, bool adds,
+                     const AddProduct& add_product) noexcept {
+  if (b1 - b <= most_alone)
+    compute_rows<Isa, 1>(y, b, b1, i0, i1, adds, add_product);
+  else
+    compute_rows<Isa, panel_batch>(y, b, b1, i0, i1, adds, add_product);
+}
+
+/// One vector, its rows from the first whole block on in turn.
+template <class Isa, class Product>
+void compute_vector_in_turn(MatrixView<float> y, Index b, Index i0, Index i1, bool adds,
+                            const Product& product) noexcept {
+  const Index first = std::min(round_up(i0, block_rows), i1);
+  compute_rows<Isa, 1>(y, b, b + 1, i0, first, adds, product);
+  compute_rows<Isa, 1>(y, b, b + 1, compute_halves<Isa>(y, b, first, i1, adds, product), i1, adds, product);
 }
 
 }  // namespace detail
@@ -191,12 +196,15 @@ void compute_vectors(MatrixView<float> y, Index i1, bool adds, const AddProduct&
 /// @pre i0 is a multiple of 16, i1 too or y.cols
 template <class Isa, class Product>
 void compute_product(MatrixView<float> y, Index i0, Index i1, bool adds, const Product& product) noexcept {
-  detail::compute_vectors<Isa>(y, i1, adds, product, [&](Index b, Index b1) {
+  for (Index b = 0; b < y.rows; b += panel_batch) {
+    const Index b1 = std::min(b + panel_batch, y.rows);
     if constexpr (Product::can_take_turns)
-      if (b1 - b <= most_alone && i0 % block_rows == 0 && product.takes_turns())
-        return detail::compute_halves<Isa>(y, b, b1, i0, i1, adds, product);
-    return i0;
-  });
+      if (b1 - b == 1 && product.takes_turns()) {
+        detail::compute_vector_in_turn<Isa>(y, b, i0, i1, adds, product);
+        continue;
+      }
+    detail::compute_vectors<Isa>(y, b, b1, i0, i1, adds, product);
+  }
 }
 
 /// The same for many vectors: add_products(i, b, tile) adds what the vectors from b on make of the rows from i on to
@@ -217,7 +225,8 @@ void compute_products(MatrixView<float> y, Index i0, Index i1, const AddProduct&
         add_products(i, b, tile);
         for (Index k = 0; k < tile.batch; ++k) std::copy_n(tile.row(k), rows, y.row(b + k) + i);
       } else if (b == 0) {
-        detail::compute_vectors<Isa>(y, end, false, add_product, [=](Index, Index) { return i; });
+        for (Index k = 0; k < y.rows; k += panel_batch)
+          detail::compute_vectors<Isa>(y, k, std::min(k + panel_batch, y.rows), i, end, false, add_product);
       }
       i = end;
     }

@@ -176,14 +176,18 @@ inline constexpr bool is_quicker_wide =
 template <class Isa, int Largest, int Terms>
 class DotSum {
   static_assert(Largest <= 255);
+  static constexpr bool is_signed = takes_signed_operands<Isa, Largest>;
+  static constexpr int largest_magnitude = is_signed ? Largest / 2 : Largest;
+  static constexpr bool uses_pairs = !Isa::has_vnni && detail::has_pairs<Isa>;
+  /// Whether all terms' sums of pairs, and whether one's, are less than 2^15.
+  static constexpr bool sums_16_bits = Largest * 2 * 127 * Terms < 1 << 15;
+  static constexpr bool pairs_fit = Largest * 2 * 127 < 1 << 15;
 
  public:
   DotSum() noexcept : sums_(0u) {}
 
-  /// How many terms take fewer instructions if they are added together: the sum of two terms' pairs may fit 16 bits.
-  static constexpr int together =
-      !Isa::has_vnni && detail::has_pairs<Isa> && Largest * 254 * Terms >= 1 << 15 && Largest * 254 * 2 < 1 << 15 ? 2
-                                                                                                                  : 1;
+  /// How many terms take fewest instructions if they are added together: the sum of two terms' pairs may fit 16 bits.
+  static constexpr int together = uses_pairs && !sums_16_bits && Largest * 2 * 2 * 127 < 1 << 15 ? 2 : 1;
 
   [[gnu::always_inline]] void add(const Words<Isa>& operands, const Words<Isa>& x) noexcept {
     if constexpr (!uses_pairs) {
@@ -237,13 +241,6 @@ class DotSum {
  private:
   template <class, int, int>
   friend class DotSum;
-
-  static constexpr bool is_signed = takes_signed_operands<Isa, Largest>;
-  static constexpr int largest_magnitude = is_signed ? Largest / 2 : Largest;
-  static constexpr bool uses_pairs = !Isa::has_vnni && detail::has_pairs<Isa>;
-  /// Whether all terms' sums of pairs, and whether one's, are less than 2^15.
-  static constexpr bool sums_16_bits = Largest * 2 * 127 * Terms < 1 << 15;
-  static constexpr bool pairs_fit = Largest * 2 * 127 < 1 << 15;
 
   static Words<Isa> ones() noexcept { return Words<Isa>(0x00010001u); }
 
