@@ -81,7 +81,7 @@ struct IntegerKernel {
   template <class Isa, int Vectors>
   static void add_in_turn(const Term& term, const TermInput& input, Index b,
                           PanelsInTurn<Isa, Vectors>& panels) noexcept {
-    add_in_turn(term, input, b, panels, std::make_index_sequence<std::size_t(panels.count)>());
+    add_in_turn(term, input, b, panels, std::make_index_sequence<std::size_t(PanelsInTurn<Isa, Vectors>::count)>());
   }
 
   /// Adds the rows from i on of this term times the vectors from b on to the tile, the same bits as by add_product: as
