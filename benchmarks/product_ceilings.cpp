@@ -19,7 +19,8 @@ namespace {
 /// Read by each thread.
 constexpr Index l3_bytes = Index(4) << 20, l2_bytes = Index(256) << 10;
 
-/// In the order of memory, or from two places in turn: one is quicker on some machines, the other on others.
+/// In the order of memory, or from two places in turn: here one on pages of 2 MiB, the other on
+/// those of 4 KiB.
 enum class Order { one_place, two_places };
 
 /// Each thread reads `bytes` of its own `times` times.

@@ -28,6 +28,7 @@ TEST_CASE("products of grids with a minimum in integers agree with the reference
   check_integer_term<Quantizer<1, PerGroup<16>, UniformAsymmetric, Bf16>>();
   check_integer_term<Quantizer<2, PerGroup<64>, UniformAsymmetric>>();
   check_integer_term<Quantizer<2, PerColumn, UniformAsymmetric>>();
+  check_integer_term<Quantizer<4, PerColumn, UniformAsymmetric>>();
   check_integer_term<Asymmetric6>();
   check_integer_term<Quantizer<8, PerBlock<5, 9>, UniformAsymmetric>>();
 }
@@ -51,7 +52,7 @@ TEST_CASE("no sum overflows where all codes of grids that are not uniform and al
 
 TEST_CASE("products of many vectors of grids that are not uniform are the same as of each") {
   check_many_vectors<Quantizer<2, PerGroup<64>, UniformAsymmetric>>();
-  check_many_vectors<Quantizer<2, PerColumn, UniformAsymmetric>>();
+  check_many_vectors<Quantizer<4, PerColumn, UniformAsymmetric>>();
   check_many_vectors<Quantizer<2, PerRow, NormalFloat>>();
   check_many_vectors<NormalFloat4>();
   check_many_vectors<Trits>();
