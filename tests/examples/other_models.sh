@@ -97,7 +97,8 @@ for delay in 0.1 0.2 0.3 0.4 0.5 0.6 0.7 0.8 0.9 1; do
   cases=$((cases + 1))
   timeout -s KILL $delay "$qlr" $compress --matrices "$pattern" --inputs inputs --output out/killed.safetensors \
     >stdout 2>stderr </dev/null && break
-  [ ! -e out/killed.safetensors ] || fail "expected no model of a killed run"
+  # killed between the last step and the end, it left the whole model
+  [ ! -e out/killed.safetensors ] || { same "a run that was killed at its end" out/killed.safetensors; break; }
 done
 tell $compress --matrices "$pattern" --inputs inputs --output out/killed.safetensors
 same "a run that was killed" out/killed.safetensors
