@@ -22,6 +22,7 @@ class CrossMoment {
 
   /// Adds the inputs of the same tokens in both models, each (tokens,n).
   /// @throws std::invalid_argument if the shapes differ or the width is not n. Cost: tokens n^2
+  template <class = IfUsed>
   void add(MatrixView<const float> original, MatrixView<const float> compressed) {
     if (original.rows != compressed.rows || original.cols != sum_.rows() || compressed.cols != sum_.rows())
       refuse("expected inputs of ", sum_.rows(), " columns for the same tokens, got (", original.rows, ",",
@@ -34,6 +35,7 @@ class CrossMoment {
 
   /// Adds what the outputs (tokens,m) of these inputs are added to, of the same tokens in both models.
   /// @throws std::invalid_argument if the shapes differ, from those before too. Cost: tokens m n
+  template <class = IfUsed>
   void add_missing(MatrixView<const float> original, MatrixView<const float> compressed,
                    MatrixView<const float> inputs) {
     if (missing_.size() == 0) missing_ = Matrix::Zero(original.cols, sum_.cols());
@@ -52,6 +54,7 @@ class CrossMoment {
   /// H' the second moment of X' (n,n); `damping` is a share of the mean of its diagonal. W itself if nothing differs.
   /// @throws std::invalid_argument if no token was added, or H' or W has another size. Cost: n^3 + m n^2
   /// Source: GPTAQ, arXiv 2504.02692, for the target that is the original's output
+  template <class = IfUsed>
   Matrix corrected(const Matrix& w, const Matrix& h, double damping) const {
     expect_shape(h, sum_.rows(), sum_.rows(), "the Hessian");
     if (tokens_ == 0) refuse("expected at least one row of inputs, got none");

@@ -13,7 +13,8 @@ inline namespace QLR_ARCH {
 ///
 /// H = 0 says nothing of the inputs and is damped to I, so that every later step is defined: all errors count the same.
 /// @throws std::invalid_argument unless H is square and finite, tr(H) >= 0, and fraction finite and >= 0
-inline double damping_of(const Matrix& h, double fraction) {
+template <class = IfUsed>
+double damping_of(const Matrix& h, double fraction) {
   expect_shape(h, h.rows(), h.rows(), "the Hessian");
   expect_finite(h, "the Hessian");
   if (!(std::isfinite(fraction) && fraction >= 0)) refuse("expected a damping of 0 or more, got ", fraction);
@@ -24,7 +25,8 @@ inline double damping_of(const Matrix& h, double fraction) {
 }
 
 /// H + damping_of(H, fraction) I. @throws std::invalid_argument as damping_of() does
-inline Matrix damped(Matrix h, double fraction) {
+template <class = IfUsed>
+Matrix damped(Matrix h, double fraction) {
   h.diagonal().array() += damping_of(h, fraction);
   return h;
 }

@@ -35,8 +35,9 @@ RowMajorMatrix error_product(const Error& e, const Metric& h, int threads = 1) {
 }
 
 /// product += factor L (R H): (m,n) += (m,r)(r,n). Cost: m n r
-inline void add_factors_product(RowMajorMatrix& product, double factor, const Matrix& l, const RowMajorMatrix& rh,
-                                int threads = 1) {
+template <class = IfUsed>
+void add_factors_product(RowMajorMatrix& product, double factor, const Matrix& l, const RowMajorMatrix& rh,
+                         int threads = 1) {
   detail::for_blocks(threads, product.rows(), [&](Index, Index i0, Index rows) {
     add_product(product.middleRows(i0, rows), factor, l.middleRows(i0, rows), rh);
   });

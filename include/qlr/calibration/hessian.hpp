@@ -34,6 +34,7 @@ class Hessian {
   /// batches care for; symmetrized as (H + H^T) / 2.
   /// @throws std::invalid_argument unless H is square, finite, symmetric and positive semidefinite, the last two to
   /// within `tolerance`. Cost: n^3 / 3
+  template <class = IfUsed>
   static Hessian from_matrix(const Matrix& h, Index tokens = 1) {
     if (h.rows() != h.cols()) refuse("expected a square Hessian, got one of shape (", h.rows(), ",", h.cols(), ")");
     if (tokens < 1) refuse("expected a Hessian of at least one token, got ", tokens);
@@ -50,6 +51,7 @@ class Hessian {
   /// Adds a batch of inputs (any number of tokens, n).
   /// @throws std::invalid_argument if the width is not n or a value is not finite; nothing is added then
   /// Cost: tokens n^2 multiplications and additions, and double precision copies of 1024 tokens
+  template <class = IfUsed>
   void add(MatrixView<const float> batch, int threads = 1) {
     expect_threads(threads);
     if (batch.cols != size()) refuse("expected inputs of ", size(), " columns, got ", batch.cols);
@@ -110,6 +112,7 @@ class Hessian {
                  " in row ", j, ", column ", i);
   }
 
+  template <class = IfUsed>
   static void check_semidefinite(const Matrix& h, double allowed) {
     if ((h.array() == 0).all()) return;
     Matrix shifted = h;

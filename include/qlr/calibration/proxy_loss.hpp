@@ -18,7 +18,8 @@ inline namespace QLR_ARCH {
 /// @pre H is symmetric: only its lower triangle is read
 /// @post not below 0 if H is positive semidefinite, and the same bits for any number of threads
 /// @throws std::invalid_argument if the shapes do not fit. Cost: m n^2 multiplications and additions
-inline double proxy_loss(const Matrix& e, const Matrix& h, int threads = 1) {
+template <class = IfUsed>
+double proxy_loss(const Matrix& e, const Matrix& h, int threads = 1) {
   constexpr Index column_tile = 128;
   expect_threads(threads);
   const Index n = e.cols();
@@ -39,7 +40,8 @@ inline double proxy_loss(const Matrix& e, const Matrix& h, int threads = 1) {
 }
 
 /// tr(E H E^T) for a diagonal H. Cost: m n
-inline double proxy_loss(const Matrix& e, const DiagonalMatrix& h) {
+template <class = IfUsed>
+double proxy_loss(const Matrix& e, const DiagonalMatrix& h) {
   return e.colwise().squaredNorm().dot(h.diagonal());
 }
 
@@ -55,7 +57,8 @@ inline double relative_error(double numerator, double denominator) {
 /// sqrt(tr(E H E^T) / tr(W H W^T)) with E = W - What; W, What (m,n), H (n,n), in original coordinates and not damped.
 /// 0 where both are 0, infinity where only tr(W H W^T) is.
 /// @throws std::invalid_argument if the shapes do not fit. Cost: two proxy losses
-inline double relative_proxy_loss(const Matrix& w, const Matrix& what, const Matrix& h, int threads = 1) {
+template <class = IfUsed>
+double relative_proxy_loss(const Matrix& w, const Matrix& what, const Matrix& h, int threads = 1) {
   expect_shape(what, w.rows(), w.cols(), "the approximation");
   return relative_error(proxy_loss(w - what, h, threads), proxy_loss(w, h, threads));
 }

@@ -20,7 +20,8 @@ struct Shrinkage {
 };
 
 /// H (n,n) shrunk; H = 0 says nothing of the inputs and gives I. @throws std::invalid_argument as damped() does
-inline Matrix shrunk(Matrix h, const Shrinkage& shrinkage) {
+template <class = IfUsed>
+Matrix shrunk(Matrix h, const Shrinkage& shrinkage) {
   if (!(shrinkage.diagonal >= 0 && shrinkage.diagonal <= 1))
     refuse("expected a shrinkage to the diagonal of 0 to 1, got ", shrinkage.diagonal);
   const Vector diagonal = h.diagonal();

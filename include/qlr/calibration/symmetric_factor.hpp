@@ -50,7 +50,8 @@ inline void exchange_symmetric(Matrix& a, Index j, Index p) {
 /// diagonal element first, the first of equals, and `columns` is permuted like the rows and columns of `a`.
 /// Panel by panel: columns are updated inside a panel as they come, and what lies beyond once a panel, as by LAPACK's
 /// dpstrf (Lucas 2004).
-inline void factor_lower(Matrix& a, std::vector<Index>& columns, bool pivoting, int threads) {
+template <class = IfUsed>
+void factor_lower(Matrix& a, std::vector<Index>& columns, bool pivoting, int threads) {
   const Index n = a.rows();
   Vector within_panel(n);  // what the panel's columns so far take off each diagonal element
   for (Index first = 0; first < n; first += cholesky_panel) {
@@ -88,7 +89,8 @@ inline void factor_lower(Matrix& a, std::vector<Index>& columns, bool pivoting, 
   }
 }
 
-inline SymmetricFactor from_lower(Matrix a, std::vector<Index> columns) {
+template <class = IfUsed>
+SymmetricFactor from_lower(Matrix a, std::vector<Index> columns) {
   const Vector root = a.diagonal();
   a.triangularView<Eigen::StrictlyUpper>().setZero();
   a.array().rowwise() /= root.transpose().array();
@@ -110,7 +112,8 @@ inline void expect_square_hessian(const Matrix& h, int threads) {
 /// @pre H is symmetric @post the same bits for any number of threads
 /// @throws std::invalid_argument if `order` is no permutation of 0, ..., n - 1, H is not finite, or a pivot is not
 /// positive (then H wants damping); the sentence names the pivot and its column. Cost: n^3 / 3
-inline SymmetricFactor symmetric_factor(const Matrix& h, const std::vector<Index>& order, int threads = 1) {
+template <class = IfUsed>
+SymmetricFactor symmetric_factor(const Matrix& h, const std::vector<Index>& order, int threads = 1) {
   detail::expect_square_hessian(h, threads);
   const Index n = h.rows();
   if (Index(order.size()) != n) refuse("expected an order of ", n, " columns, got ", order.size());
@@ -131,7 +134,8 @@ inline SymmetricFactor symmetric_factor(const Matrix& h, const std::vector<Index
 }
 
 /// Factors H (n,n) for columns that are quantized from the first to the last.
-inline SymmetricFactor symmetric_factor(const Matrix& h, int threads = 1) {
+template <class = IfUsed>
+SymmetricFactor symmetric_factor(const Matrix& h, int threads = 1) {
   std::vector<Index> order(std::size_t(h.rows()));
   std::iota(order.begin(), order.end(), Index(0));
   return symmetric_factor(h, order, threads);
@@ -142,7 +146,8 @@ inline SymmetricFactor symmetric_factor(const Matrix& h, int threads = 1) {
 ///
 /// @pre H is symmetric @post d does not fall from position to position, but for rounding; the same bits for any number
 /// of threads. @throws std::invalid_argument as symmetric_factor does. Cost: n^3 / 3
-inline SymmetricFactor pivoted_symmetric_factor(Matrix h, int threads = 1) {
+template <class = IfUsed>
+SymmetricFactor pivoted_symmetric_factor(Matrix h, int threads = 1) {
   detail::expect_square_hessian(h, threads);
   std::vector<Index> columns(std::size_t(h.rows()));
   std::iota(columns.begin(), columns.end(), Index(0));

@@ -14,6 +14,10 @@ using Vector = Eigen::VectorXd;
 using DiagonalMatrix = Eigen::DiagonalMatrix<double, Eigen::Dynamic>;
 using RowMajorMatrixF = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
+/// The argument of what is a template for one reason: Eigen's templates that it names are instantiated in programs that
+/// call it, and not wherever it is included. What a std::function may hold is a generic lambda instead.
+struct IfUsed;
+
 /// A row-major view as an Eigen expression, without a copy.
 template <class T>
 auto as_eigen(MatrixView<T> view) {

@@ -44,7 +44,8 @@ Strided<T> strided(T* data, const Derived& matrix) {
 }
 
 /// C += factor A B. @pre shapes agree, and C overlaps neither
-inline void add_strided_product(Strided<double> c, double factor, Strided<const double> a, Strided<const double> b) {
+template <class T>
+void add_strided_product(Strided<T> c, T factor, Strided<const T> a, Strided<const T> b) {
   if (c.by_rows) return add_strided_product(c.transposed(), factor, b.transposed(), a.transposed());
   auto sum = c.as_eigen();
   if (a.by_rows && b.by_rows)
@@ -79,7 +80,8 @@ Matrix product(const Eigen::MatrixBase<A>& a, const Eigen::MatrixBase<B>& b) {
 }
 
 /// A - L R (m,n), with no other matrix of its size. Cost: m n r
-inline Matrix residual(Matrix a, const Matrix& l, const Matrix& r) {
+template <class = IfUsed>
+Matrix residual(Matrix a, const Matrix& l, const Matrix& r) {
   add_product(a, -1, l, r);
   return a;
 }

@@ -74,7 +74,8 @@ inline Extents budget_extents(Index rows, Index cols, Index rank, const std::vec
 }
 
 /// The shrinkage that held-out inputs ask for, or what they say of a damping that is given.
-inline HeldOutChoice ask_held_out(const HeldOutTrial& trial, const std::optional<double>& damping) {
+template <class = IfUsed>
+HeldOutChoice ask_held_out(const HeldOutTrial& trial, const std::optional<double>& damping) {
   if (!damping) return choose_shrinkage(trial);
   const Shrinkage given = {0, *damping};
   return {given, trial.loss(given)};
@@ -114,7 +115,8 @@ void choose_transforms(const Layer& layer, const Matrix& w, const std::vector<Ma
 
 /// Factors of W that leave the least for Q: columns count by the inverse of their size, since at the best rates the
 /// logarithms of what is left of them add up.
-inline LowRank factors_before_q(Codec& l, Codec& r, const Matrix& w, std::uint64_t seed, int threads) {
+template <class = IfUsed>
+LowRank factors_before_q(Codec& l, Codec& r, const Matrix& w, std::uint64_t seed, int threads) {
   Vector weight = w.colwise().norm();
   const double least = 1e-3 * weight.mean();
   weight = weight.cwiseMax(least > 0 ? least : 1).cwiseInverse();
@@ -155,7 +157,8 @@ struct InnerProblem {
 
 /// Random mixtures of all rows of W (m,n), alike as a rotation makes them. What is chosen by them does not depend on
 /// the rotation's seed. Cost: 128 m n
-inline Matrix mixed_rows(const Matrix& w) {
+template <class = IfUsed>
+Matrix mixed_rows(const Matrix& w) {
   const Index count = std::min<Index>(128, w.rows());
   Random random(1);
   const Matrix mix = Matrix::NullaryExpr(count, w.rows(), [&] { return random.normal(); });
@@ -270,8 +273,9 @@ BudgetPlan plan_budget(const Matrix& w, std::vector<Matrix>& folds, const std::v
 
 /// LDLQ and descent of Q for W (m,n) in inner coordinates, H not shrunk; leaves the best iterate stored. Reported
 /// losses are those under H.
-inline void round_columns(Codec& codec, const BudgetPlan& plan, Matrix w, const Matrix& h, const BudgetOptions& options,
-                          StageClock& clock, std::vector<ReportedStep>& steps) {
+template <class = IfUsed>
+void round_columns(Codec& codec, const BudgetPlan& plan, Matrix w, const Matrix& h, const BudgetOptions& options,
+                   StageClock& clock, std::vector<ReportedStep>& steps) {
   const double total = proxy_loss(w, h, options.threads);
   if (plan.rank > 0) add_product(w, -1, plan.lr.l, plan.lr.r);
   const Matrix metric = shrunk(h, plan.held_out.shrinkage);

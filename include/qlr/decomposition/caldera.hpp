@@ -96,7 +96,8 @@ inline int affordable_passes(const Codec& codec, int passes) { return codec.row_
 
 /// The default step for Q: at first LDLQ, then coordinate descent and scales fitted to the loss; later
 /// descent from where Q is, which never raises the loss.
-inline void round_then_descend(Codec& codec, Matrix target, const Matrix& h, Matrix& q, const CalderaOptions& options) {
+template <class = IfUsed>
+void round_then_descend(Codec& codec, Matrix target, const Matrix& h, Matrix& q, const CalderaOptions& options) {
   constexpr int first_rounds = 2;
   constexpr int first_passes = 6;
   const bool first = q.size() == 0;
@@ -125,7 +126,8 @@ namespace detail {
 /// Fits L to R and rounds it by LDLQ. A new L that is no better than the old one is not taken; then the old one is
 /// improved by descent. With ahr = A H R^T (m,r) and gram = R H R^T (r,r), the loss is <L gram - 2 ahr, L> and a
 /// constant.
-inline void refit_l(Codec& codec, const Matrix& ahr, const Matrix& gram, Matrix& l, int threads) {
+template <class = IfUsed>
+void refit_l(Codec& codec, const Matrix& ahr, const Matrix& gram, Matrix& l, int threads) {
   constexpr double gram_damping = 1e-6;
   const auto loss_of = [&](const Matrix& of) { return (product(of, gram) - 2 * ahr).cwiseProduct(of).sum(); };
   const Matrix metric = damped(gram, gram_damping);
@@ -141,8 +143,9 @@ inline void refit_l(Codec& codec, const Matrix& ahr, const Matrix& gram, Matrix&
 }
 
 /// refit_factors with A H (m,n), A the target, and R H (r,n) at hand; R H is kept up to date.
-inline void improve_factors(Codec& l_codec, Codec& r_codec, const RowMajorMatrix& ah, const Matrix& h, LowRank& lr,
-                            RowMajorMatrix& rh, int threads) {
+template <class = IfUsed>
+void improve_factors(Codec& l_codec, Codec& r_codec, const RowMajorMatrix& ah, const Matrix& h, LowRank& lr,
+                     RowMajorMatrix& rh, int threads) {
   constexpr int r_passes = 2;
   const Matrix rt = lr.r.transpose();
   refit_l(l_codec, error_product(ah, rt, threads), product(rh, rt), lr.l, threads);
@@ -155,8 +158,9 @@ inline void improve_factors(Codec& l_codec, Codec& r_codec, const RowMajorMatrix
 }
 
 /// Takes the factors of rank-constrained regression instead of `lr` if they lose less. @return whether they do
-inline bool try_regression(Codec& l_codec, Codec& r_codec, const Matrix& target, const Matrix& h, LowRank& lr,
-                           const CalderaOptions& options) {
+template <class = IfUsed>
+bool try_regression(Codec& l_codec, Codec& r_codec, const Matrix& target, const Matrix& h, LowRank& lr,
+                    const CalderaOptions& options) {
   const std::vector<std::byte> l_state = l_codec.state();
   const std::vector<std::byte> r_state = r_codec.state();
   LplrOptions regression;
@@ -179,8 +183,9 @@ inline bool try_regression(Codec& l_codec, Codec& r_codec, const Matrix& target,
 /// The default step for L and R: L is fitted to R and rounded by LDLQ in the metric R H R^T, then both are improved by
 /// coordinate descent under the loss itself. A new L that is no better than the old one is not taken. The first time,
 /// the factors of rank-constrained regression are tried as well, and taken if they lose less.
-inline void refit_factors(Codec& l_codec, Codec& r_codec, const Matrix& target, const Matrix& h, LowRank& lr,
-                          const CalderaOptions& options) {
+template <class = IfUsed>
+void refit_factors(Codec& l_codec, Codec& r_codec, const Matrix& target, const Matrix& h, LowRank& lr,
+                   const CalderaOptions& options) {
   const bool first = lr.l.size() == 0;
   RowMajorMatrix rh = error_product(lr.r, h, options.threads);
   const RowMajorMatrix ah = error_product(target, h, options.threads);
@@ -191,7 +196,7 @@ inline void refit_factors(Codec& l_codec, Codec& r_codec, const Matrix& target, 
 
 /// Leading eigenvectors of H in R for a share options.anchored of the directions, W's leading right singular vectors
 /// and their part of L for the others. Cost: some 20 (n^2 + m n) r
-inline StartingFactors start_with_anchors(const CalderaProblem& problem, const CalderaOptions& options) {
+inline constexpr auto start_with_anchors = [](const auto& problem, const CalderaOptions& options) -> StartingFactors {
   const Index rank = problem.r.rows();
   const Index anchored = Index(std::lround(options.anchored * double(rank)));
   SubspaceOptions subspace;
@@ -216,7 +221,7 @@ inline StartingFactors start_with_anchors(const CalderaProblem& problem, const C
     l = detail::round_left(problem.l, l, gram, options.threads);
   }
   return {std::move(l), r, r.topRows(anchored)};
-}
+};
 
 namespace detail {
 
@@ -230,8 +235,9 @@ struct Iterate {
 };
 
 /// tr(E H E^T) of E = W - Q - L R for the H that is not damped, from E (H + damping I). Cost: m n r
-inline double loss_from_gradient(const Matrix& w, const Matrix& q, const Matrix& l, const Matrix& r,
-                                 const RowMajorMatrix& gradient, double damping, int threads) {
+template <class = IfUsed>
+double loss_from_gradient(const Matrix& w, const Matrix& q, const Matrix& l, const Matrix& r,
+                          const RowMajorMatrix& gradient, double damping, int threads) {
   constexpr Index block_rows = 128;  // their error stays in a cache
   constexpr Index together = 8;  // rows of a tile: lines of both its row-major and its column-major side are read once
   constexpr Index cols = 64;
@@ -253,7 +259,8 @@ inline double loss_from_gradient(const Matrix& w, const Matrix& q, const Matrix&
 
 /// A later step for Q: descent from where Q is, and scales. Scales that have not changed when they were last fitted are
 /// left alone for some steps, since few codes change in each of them.
-inline void improve_q(const CalderaProblem& problem, Iterate& at, int threads) {
+template <class = IfUsed>
+void improve_q(const CalderaProblem& problem, Iterate& at, int threads) {
   constexpr int most_settled = 4;
   descend_along(problem.q, problem.h, at.q, at.gradient, affordable_passes(problem.q, later_q_passes), threads);
   if (at.settled > 0 && at.settled < most_settled)
@@ -263,7 +270,8 @@ inline void improve_q(const CalderaProblem& problem, Iterate& at, int threads) {
 }
 
 /// What L will leave of its first directions.
-inline Vector distortions(const Codec& l, Index directions) {
+template <class = IfUsed>
+Vector distortions(const Codec& l, Index directions) {
   Vector result(directions);
   for (Index k = 0; k < directions; ++k) result(k) = std::max(least_distortion, l.column_distortion(k));
   return result;
@@ -271,8 +279,8 @@ inline Vector distortions(const Codec& l, Index directions) {
 
 /// A step for Q. At first it is chosen in the metric downdated by the directions that L will be fitted on
 /// (downdate.hpp), discounted by the distortion that L will have.
-inline void step_q(const CalderaProblem& problem, const CalderaOptions& options, const StartingFactors& start,
-                   Iterate& at) {
+template <class = IfUsed>
+void step_q(const CalderaProblem& problem, const CalderaOptions& options, const StartingFactors& start, Iterate& at) {
   const Matrix& h = problem.h;
   const bool first = at.q.size() == 0;
   if (!first && !options.q_step) return improve_q(problem, at, options.threads);
@@ -289,8 +297,8 @@ inline void step_q(const CalderaProblem& problem, const CalderaOptions& options,
 }
 
 /// A step for L and R.
-inline void step_lr(const CalderaProblem& problem, const CalderaOptions& options, const StartingFactors& start,
-                    Iterate& at) {
+template <class = IfUsed>
+void step_lr(const CalderaProblem& problem, const CalderaOptions& options, const StartingFactors& start, Iterate& at) {
   const Matrix& h = problem.h;
   const bool first = at.lr.l.size() == 0;
   add_factors_product(at.gradient, 1, first ? start.l : at.lr.l, at.rh, options.threads);
@@ -321,8 +329,9 @@ inline void step_lr(const CalderaProblem& problem, const CalderaOptions& options
 /// Cost of an iteration with the default steps: some 8 m n r + 2 n^2 r, and 2 n operations a code that changes;
 /// products with H are carried along.
 /// Source: CALDERA, arXiv 2405.18886, algorithm 1.
-inline void caldera(const CalderaProblem& problem, const CalderaOptions& options, StageClock& clock,
-                    std::vector<ReportedStep>& steps) {
+template <class = IfUsed>
+void caldera(const CalderaProblem& problem, const CalderaOptions& options, StageClock& clock,
+             std::vector<ReportedStep>& steps) {
   const Matrix& w = problem.w;
   const Matrix& h = problem.h;
   const Index rank = problem.r.rows();

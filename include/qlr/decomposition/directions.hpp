@@ -91,7 +91,8 @@ inline std::vector<int> widths_within(const Vector& energy, const std::vector<Ra
 }
 
 /// The loss of LDLQ that is expected for a Q of that distortion in the metric H, tr(E H E^T).
-inline double expected_ldlq_loss(const Matrix& w, const Matrix& h, double distortion, std::uint64_t seed, int threads) {
+template <class = IfUsed>
+double expected_ldlq_loss(const Matrix& w, const Matrix& h, double distortion, std::uint64_t seed, int threads) {
   const SymmetricFactor factor = symmetric_factor(h, threads);
   Vector variance;
   simulate_ldlq(w(sample_of_rows(w.rows()), Eigen::all), factor, std::vector<double>(std::size_t(w.cols()), distortion),
@@ -108,6 +109,7 @@ struct DirectionProblem {
   Matrix leading;    // (n, rank)
   Vector energy;     // (rank): their eigenvalues
 
+  template <class = IfUsed>
   void find_leading(Index rank, std::uint64_t seed) {
     if (leading.cols() >= rank) return;
     SubspaceOptions subspace;
@@ -118,6 +120,7 @@ struct DirectionProblem {
 };
 
 /// Plans for one type of layer, whose Q has that distortion and whose L those rates.
+template <class = IfUsed>
 struct DirectionSearch {
   const DirectionProblem& problem;
   const DirectionOptions& options;
@@ -238,8 +241,8 @@ std::vector<DirectionPlan> plan_directions(const Matrix& w, const Hessian& hessi
     detail::with_parts(*empty, [&](const auto& q, const auto& l, const auto&, const auto& in, const auto& out) {
       if (problem.in_and_out != in.type_name() + " " + out.type_name())
         problem = detail::direction_problem(in, out, w, h, options);
-      const detail::DirectionSearch search{problem,          options,    type, make_codec(q)->distortion(),
-                                           segment_rates(l), stored_bits};
+      const detail::DirectionSearch<> search{problem,          options,    type, make_codec(q)->distortion(),
+                                             segment_rates(l), stored_bits};
       if (q.type_name() != last_q) plans.push_back(search.without_factors());
       last_q = q.type_name();
       const Index most = search.most_directions();

@@ -24,7 +24,8 @@ inline namespace QLR_ARCH {
 /// Two Hessians of alternate blocks of 50 rows of the inputs (tokens,n), so that each can be held against the other;
 /// one of all rows, if there are no more than 50.
 /// @throws std::invalid_argument as Hessian::add does, or if there is no row
-inline std::vector<Hessian> split_hessians(MatrixView<const float> inputs, int threads = 1) {
+template <class = IfUsed>
+std::vector<Hessian> split_hessians(MatrixView<const float> inputs, int threads = 1) {
   constexpr Index block = 50;
   if (inputs.rows < 1) refuse("expected at least one row of inputs, got none");
   // here, since Hessian::add would count the rows of a fold
@@ -66,11 +67,13 @@ struct HeldOutTrial {
   /// Relative proxy loss to be expected on inputs that were not calibrated on: LDLQ at the best rates is simulated on
   /// one half's Hessian, shrunk, and its loss taken on the other's; the geometric mean of both ways.
   /// Cost: two Cholesky factorizations
+  template <class = IfUsed>
   double loss(const Shrinkage& shrinkage) const {
     return std::sqrt(loss_on(second, first, shrinkage) * loss_on(first, second, shrinkage));
   }
 
  private:
+  template <class = IfUsed>
   double loss_on(const Matrix& other, const Matrix& seen, const Shrinkage& shrinkage) const {
     const SymmetricFactor factor = pivoted_symmetric_factor(shrunk(seen, shrinkage), threads);
     const ColumnRates chosen = choose_rates(w, factor, rates, bits, stored_bits, seed);
@@ -100,7 +103,8 @@ inline double lowest_of_parabola(const std::array<double, 5>& y) {
 /// want half the shrinkage. The trials' losses are uncertain by a percent, and flat where they are least: it is where a
 /// parabola through five candidates, a factor of 2 apart, is lowest, so that a little more of the inputs or of the bits
 /// changes the choice a little. Cost: some 6 trials
-inline HeldOutChoice choose_shrinkage(const HeldOutTrial& trial) {
+template <class = IfUsed>
+HeldOutChoice choose_shrinkage(const HeldOutTrial& trial) {
   constexpr double damping_share = 0.1;
   constexpr int begin = 3;
   constexpr int last = 9;

@@ -24,8 +24,8 @@ inline namespace QLR_ARCH {
 namespace detail {
 
 /// Rounds R (r,n), fits L to it on A (m,n) in the metric H, and rounds it.
-inline StartingFactors rounded_start(const CalderaProblem& problem, const Matrix& a, Matrix r, const Matrix& h,
-                                     int threads) {
+template <class = IfUsed>
+StartingFactors rounded_start(const CalderaProblem& problem, const Matrix& a, Matrix r, const Matrix& h, int threads) {
   constexpr double gram_damping = 1e-6;
   if (r.rows() == 0) return {Matrix(a.rows(), 0), std::move(r), Matrix(0, a.cols())};
   problem.r.fit_scales(r.data(), 1);
@@ -36,7 +36,8 @@ inline StartingFactors rounded_start(const CalderaProblem& problem, const Matrix
 }
 
 /// R of the regression of A in the metric H, begun at options.seed.
-inline Matrix regression_right(const Matrix& a, const Matrix& h, Index rank, const CalderaOptions& options) {
+template <class = IfUsed>
+Matrix regression_right(const Matrix& a, const Matrix& h, Index rank, const CalderaOptions& options) {
   if (rank == 0) return Matrix(0, a.cols());
   SubspaceOptions subspace;
   subspace.iterations = 12;
@@ -47,24 +48,25 @@ inline Matrix regression_right(const Matrix& a, const Matrix& h, Index rank, con
 }  // namespace detail
 
 /// The truncated SVD of W (LoftQ, arXiv 2310.08659, begins so with Q = 0). Cost: some 30 m n r
-inline StartingFactors start_with_svd(const CalderaProblem& problem, const CalderaOptions& options) {
+inline constexpr auto start_with_svd = [](const auto& problem, const CalderaOptions& options) -> StartingFactors {
   const Matrix identity = Matrix::Identity(problem.w.cols(), problem.w.cols());
   return detail::rounded_start(problem, problem.w,
                                detail::regression_right(problem.w, identity, problem.r.rows(), options), identity,
                                options.threads);
-}
+};
 
 /// The rank-constrained regression of W in the metric H: the SVD of W H^(1/2). Cost: some 30 (m n + n^2) r
-inline StartingFactors start_with_weighted_svd(const CalderaProblem& problem, const CalderaOptions& options) {
+inline constexpr auto start_with_weighted_svd = [](const auto& problem,
+                                                   const CalderaOptions& options) -> StartingFactors {
   const Matrix& h = problem.h;
   return detail::rounded_start(problem, problem.w, detail::regression_right(problem.w, h, problem.r.rows(), options), h,
                                options.threads);
-}
+};
 
 /// Outlier columns first: the regression of W in the metric of the 2 r columns with the largest H_jj, all others left
 /// to Q. It takes inputs as they are: rotated ones have no outliers.
 /// Source: ODLRI, arXiv 2506.02077, section 3
-inline StartingFactors start_with_outliers(const CalderaProblem& problem, const CalderaOptions& options) {
+inline constexpr auto start_with_outliers = [](const auto& problem, const CalderaOptions& options) -> StartingFactors {
   const Index n = problem.w.cols();
   std::vector<Index> columns(static_cast<std::size_t>(n));
   std::iota(columns.begin(), columns.end(), Index(0));
@@ -76,11 +78,12 @@ inline StartingFactors start_with_outliers(const CalderaProblem& problem, const 
   w(Eigen::all, columns) = problem.w(Eigen::all, columns);
   return detail::rounded_start(problem, w, detail::regression_right(w, h, problem.r.rows(), options), h,
                                options.threads);
-}
+};
 
 /// Factors from elsewhere, for example an earlier run: L (m,r) and R (r,n) in the layer's inner coordinates, of any
 /// precision.
-inline CalderaStart start_from(Matrix l, Matrix r) {
+template <class = IfUsed>
+CalderaStart start_from(Matrix l, Matrix r) {
   return [l = std::move(l), r = std::move(r)](const CalderaProblem& problem, const CalderaOptions& options) {
     expect_shape(l, problem.w.rows(), problem.r.rows(), "the starting L");
     expect_shape(r, problem.r.rows(), problem.w.cols(), "the starting R");

@@ -19,7 +19,8 @@ inline constexpr double least_distortion = 1e-3;
 /// Hessian downdate, arXiv 2405.18886; with coarse factors it makes Q rely on an L R that is not there).
 ///
 /// H (n,n) positive definite. @post positive definite if H is and D > 0. Cost: 2 r n^2
-inline Matrix downdated(const Matrix& h, const Matrix& r, const Vector& distortion) {
+template <class = IfUsed>
+Matrix downdated(const Matrix& h, const Matrix& r, const Vector& distortion) {
   if (r.rows() == 0) return h;
   const Matrix rh = product(r, h);
   const Eigen::LLT<Matrix> cholesky(damped(product(rh, r.transpose()), 1e-9));

@@ -45,8 +45,9 @@ namespace detail {
 inline constexpr int factor_passes = 4;
 
 /// Rounds R, whose rows are coupled by L^T L and whose columns by H.
-inline Matrix round_right(Codec& codec, const Matrix& wanted, const Matrix& gram, const Matrix& h,
-                          const SymmetricFactor& h_factor) {
+template <class = IfUsed>
+Matrix round_right(Codec& codec, const Matrix& wanted, const Matrix& gram, const Matrix& h,
+                   const SymmetricFactor& h_factor) {
   codec.fit_scales(wanted.data(), 1);
   Matrix r = round_ldlq_two_sided(codec, wanted, symmetric_factor(gram), h_factor);
   descend_two_sided(codec, wanted, gram, h, r, factor_passes);
@@ -54,7 +55,8 @@ inline Matrix round_right(Codec& codec, const Matrix& wanted, const Matrix& gram
 }
 
 /// The same for a diagonal H, which couples no columns.
-inline Matrix round_right(Codec& codec, const Matrix& wanted, const Matrix& gram) {
+template <class = IfUsed>
+Matrix round_right(Codec& codec, const Matrix& wanted, const Matrix& gram) {
   codec.fit_scales(wanted.data(), 1);
   Matrix r = round_ldlq_rows(codec, wanted, symmetric_factor(gram));
   descend_rows(codec, wanted, gram, r, factor_passes);
@@ -62,7 +64,8 @@ inline Matrix round_right(Codec& codec, const Matrix& wanted, const Matrix& gram
 }
 
 /// Rounds L, whose columns are coupled by R H R^T.
-inline Matrix round_left(Codec& codec, const Matrix& wanted, const Matrix& gram, int threads) {
+template <class = IfUsed>
+Matrix round_left(Codec& codec, const Matrix& wanted, const Matrix& gram, int threads) {
   codec.fit_scales(wanted.data(), 1);
   Matrix l = round_ldlq(codec, wanted, pivoted_symmetric_factor(gram, threads), ColumnScales::refit, threads).decoded;
   descend(codec, wanted, gram, l, factor_passes, threads);
@@ -120,8 +123,9 @@ LowRank alternate(Codec& l_codec, Codec& r_codec, const Matrix& a, const Metric&
 /// A = 0 are defined.
 /// @param h_factor of H, damped so that it has one
 /// Source: LPLR, arXiv 2310.11028; CALDERA, arXiv 2405.18886, algorithm 2.
-inline LowRank lplr(Codec& l_codec, Codec& r_codec, const Matrix& a, const Matrix& h, const SymmetricFactor& h_factor,
-                    const LplrOptions& options = {}) {
+template <class = IfUsed>
+LowRank lplr(Codec& l_codec, Codec& r_codec, const Matrix& a, const Matrix& h, const SymmetricFactor& h_factor,
+             const LplrOptions& options = {}) {
   return detail::alternate(
       l_codec, r_codec, a, h, options,
       [&](const Matrix& wanted, const Matrix& gram) { return detail::round_right(r_codec, wanted, gram, h, h_factor); },
@@ -129,8 +133,9 @@ inline LowRank lplr(Codec& l_codec, Codec& r_codec, const Matrix& a, const Matri
 }
 
 /// The same for a diagonal H, without a matrix of its size.
-inline LowRank lplr(Codec& l_codec, Codec& r_codec, const Matrix& a, const DiagonalMatrix& h,
-                    const LplrOptions& options = {}) {
+template <class = IfUsed>
+LowRank lplr(Codec& l_codec, Codec& r_codec, const Matrix& a, const DiagonalMatrix& h,
+             const LplrOptions& options = {}) {
   return detail::alternate(
       l_codec, r_codec, a, h, options,
       [&](const Matrix& wanted, const Matrix& gram) { return detail::round_right(r_codec, wanted, gram); },

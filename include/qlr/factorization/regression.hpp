@@ -53,7 +53,8 @@ inline void expect_regression(const Matrix& a, const DiagonalMatrix& h) {
 
 /// Some solution X of X G = B for a positive semidefinite G (r,r) and B (m,r) whose rows lie in G's range; zero columns
 /// where G has none. Scaling G to a unit diagonal first keeps small directions apart from vanishing ones.
-inline Matrix solve_right(const Matrix& b, const Matrix& g) {
+template <class = IfUsed>
+Matrix solve_right(const Matrix& b, const Matrix& g) {
   const Vector scale = g.diagonal().unaryExpr([](double v) { return v > 0 ? 1 / std::sqrt(v) : 0; });
   const Matrix scaled = scale.asDiagonal() * g * scale.asDiagonal();
   const Eigen::SelfAdjointEigenSolver<Matrix> eigen(scaled);
@@ -123,7 +124,8 @@ Matrix refit_left(const Matrix& a, const Matrix& r, const Metric& h) {
 ///
 /// Where L is rank deficient several R are best, and this is one of them; a zero column of L gets a zero row of R.
 /// @throws std::invalid_argument if the shapes do not fit or a value is not finite. Cost: 2 m n r + O(m r^2 + r^3)
-inline Matrix refit_right(const Matrix& a, const Matrix& l) {
+template <class = IfUsed>
+Matrix refit_right(const Matrix& a, const Matrix& l) {
   expect_shape(l, a.rows(), l.cols(), "L");
   expect_finite(a, "the matrix");
   expect_finite(l, "L");

@@ -33,7 +33,8 @@ inline double canonical_sign(const Vector& column) {
   return column(largest) < 0 ? -1 : 1;
 }
 
-inline Matrix orthonormalized(const Matrix& a) {
+template <class = IfUsed>
+Matrix orthonormalized(const Matrix& a) {
   return Eigen::HouseholderQR<Matrix>(a).householderQ() * Matrix::Identity(a.rows(), std::min(a.rows(), a.cols()));
 }
 

@@ -26,7 +26,8 @@ struct DescentTile {
 };
 
 /// The tiles of a codec. Those whose H_JJ is not positive definite have no columns.
-inline std::vector<DescentTile> descent_tiles(const Codec& codec, const Matrix& h) {
+template <class = IfUsed>
+std::vector<DescentTile> descent_tiles(const Codec& codec, const Matrix& h) {
   std::vector<DescentTile> tiles(std::size_t(codec.tiles()));
   for (Index t = 0; t < codec.tiles(); ++t) {
     DescentTile& tile = tiles[std::size_t(t)];
@@ -39,6 +40,7 @@ inline std::vector<DescentTile> descent_tiles(const Codec& codec, const Matrix& 
 }
 
 /// Descent for some rows of Q, whose gradient (W - Q) H is kept up to date.
+template <class = IfUsed>
 class RowDescent {
  public:
   using Gradient = Eigen::Ref<RowMajorMatrix>;
@@ -163,8 +165,8 @@ class RowDescent {
 
 /// descend() with the gradient (W - Q) H (m,n) at hand, which is kept up to date: W itself is not needed.
 /// Ends early where a pass changes no code. Cost: 2 n operations a code that changes, and the searches.
-inline void descend_along(Codec& codec, const Matrix& h, Matrix& q, RowMajorMatrix& gradient, int passes,
-                          int threads = 1) {
+template <class = IfUsed>
+void descend_along(Codec& codec, const Matrix& h, Matrix& q, RowMajorMatrix& gradient, int passes, int threads = 1) {
   const std::vector<detail::DescentTile> tiles = detail::descent_tiles(codec, h);
   detail::for_row_chunks(codec, threads, [&](Index i0, Index i1) {
     detail::RowDescent descent(codec, tiles, h, q, gradient.middleRows(i0, i1 - i0), i0);
@@ -180,15 +182,17 @@ inline void descend_along(Codec& codec, const Matrix& h, Matrix& q, RowMajorMatr
 /// W, Q (m,n), H (n,n), symmetric; Q is what the codec's codes decode to and is replaced, as are the codes. Scales
 /// stay. Tiles whose H_JJ is not positive definite keep their codes. Cost: m n^2, and that of descend_along.
 /// Source: CALDERA, arXiv 2405.18886, and QuIP#, arXiv 2402.04396, do the same for lattice codes.
-inline void descend(Codec& codec, const Matrix& w, const Matrix& h, Matrix& q, int passes, int threads = 1) {
+template <class = IfUsed>
+void descend(Codec& codec, const Matrix& w, const Matrix& h, Matrix& q, int passes, int threads = 1) {
   RowMajorMatrix gradient = error_product(w - q, h, threads);
   descend_along(codec, h, q, gradient, passes, threads);
 }
 
 /// descend_two_sided() with G W H (m,n) and Q H (m,n) at hand; Q H is kept up to date.
 /// Cost: m^2 n a pass, 2 n operations a code that changes, and the searches.
-inline void descend_two_sided_along(Codec& codec, const RowMajorMatrix& gwh, const Matrix& g, const Matrix& h,
-                                    Matrix& q, RowMajorMatrix& qh, int passes) {
+template <class = IfUsed>
+void descend_two_sided_along(Codec& codec, const RowMajorMatrix& gwh, const Matrix& g, const Matrix& h, Matrix& q,
+                             RowMajorMatrix& qh, int passes) {
   const std::vector<detail::DescentTile> tiles = detail::descent_tiles(codec, h);
   bool changed = true;
   for (int pass = 0; pass < passes && changed; ++pass) {
@@ -206,7 +210,8 @@ inline void descend_two_sided_along(Codec& codec, const RowMajorMatrix& gwh, con
 
 /// descend_two_sided() for columns that are independent of one another, H diagonal and of no influence then.
 /// Cost: m^2 n a pass, and the searches.
-inline void descend_rows(Codec& codec, const Matrix& w, const Matrix& g, Matrix& q, int passes) {
+template <class = IfUsed>
+void descend_rows(Codec& codec, const Matrix& w, const Matrix& g, Matrix& q, int passes) {
   const double one = 1;
   bool changed = true;
   for (int pass = 0; pass < passes && changed; ++pass) {
@@ -229,7 +234,8 @@ inline void descend_rows(Codec& codec, const Matrix& w, const Matrix& g, Matrix&
 
 /// Coordinate descent on tr(G (W - Q) H (W - Q)^T), G (m,m), H (n,n), row after row of Q; as descend() otherwise.
 /// Cost: 2 m n^2 + m^2 n, and that of descend_two_sided_along.
-inline void descend_two_sided(Codec& codec, const Matrix& w, const Matrix& g, const Matrix& h, Matrix& q, int passes) {
+template <class = IfUsed>
+void descend_two_sided(Codec& codec, const Matrix& w, const Matrix& g, const Matrix& h, Matrix& q, int passes) {
   const RowMajorMatrix gwh = product(g, error_product(w, h));
   RowMajorMatrix qh = error_product(q, h);
   descend_two_sided_along(codec, gwh, g, h, q, qh, passes);

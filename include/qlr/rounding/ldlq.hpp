@@ -91,8 +91,9 @@ struct Rounded {
 /// @pre codec.fit_scales was called; each tile's columns follow one another in factor.order (tile_order)
 /// Cost: m n^2, and the searches. Source: QuIP, arXiv 2307.13304, section 3.1; QuIP#, arXiv 2402.04396, for tiles;
 /// GPTQ, arXiv 2210.17323, for the blocks.
-inline Rounded round_ldlq(Codec& codec, Matrix target, const SymmetricFactor& factor,
-                          ColumnScales scales = ColumnScales::keep, int threads = 1) {
+template <class = IfUsed>
+Rounded round_ldlq(Codec& codec, Matrix target, const SymmetricFactor& factor, ColumnScales scales = ColumnScales::keep,
+                   int threads = 1) {
   const bool refit = scales == ColumnScales::refit && codec.has_column_scales();
   const std::vector<detail::PlacedTile> tiles = detail::placed_tiles(codec, factor.order);
   const auto to_positions = detail::to_positions(factor.order);
@@ -156,8 +157,9 @@ inline void expect_single_weights(const Codec& codec, Index cols) {
 ///
 /// Column scales are chosen anew from c_j. @return the decoded matrix (m,n). @pre codec.fit_scales was called
 /// Cost: m n^2 + m^2 n. Source: YAQA, arXiv 2505.22988, for the two sides
-inline Matrix round_ldlq_two_sided(Codec& codec, const Matrix& target, const SymmetricFactor& row_factor,
-                                   const SymmetricFactor& factor) {
+template <class = IfUsed>
+Matrix round_ldlq_two_sided(Codec& codec, const Matrix& target, const SymmetricFactor& row_factor,
+                            const SymmetricFactor& factor) {
   const Index m = target.rows();
   const Index n = target.cols();
   detail::expect_single_weights(codec, n);
@@ -183,7 +185,8 @@ inline Matrix round_ldlq_two_sided(Codec& codec, const Matrix& target, const Sym
 
 /// round_ldlq_two_sided() for columns that are independent of one another, H diagonal: only rows feed back.
 /// Cost: m^2 n
-inline Matrix round_ldlq_rows(Codec& codec, const Matrix& target, const SymmetricFactor& row_factor) {
+template <class = IfUsed>
+Matrix round_ldlq_rows(Codec& codec, const Matrix& target, const SymmetricFactor& row_factor) {
   detail::expect_single_weights(codec, target.cols());
   if (codec.has_column_scales())
     for (Index j = 0; j < target.cols(); ++j) codec.fit_column(j, target.col(j).data());

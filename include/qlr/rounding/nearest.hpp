@@ -13,7 +13,8 @@ inline namespace QLR_ARCH {
 
 /// Rounds every tile of `target` (m,n) to the nearest values of its groups and stores the codes.
 /// @return the decoded matrix (m,n). @pre codec.fit_scales was called
-inline Matrix round_nearest(Codec& codec, const Matrix& target, int threads = 1) {
+template <class = IfUsed>
+Matrix round_nearest(Codec& codec, const Matrix& target, int threads = 1) {
   Matrix decoded(target.rows(), target.cols());
   detail::for_row_chunks(codec, threads, [&](Index i0, Index i1) {
     const Index height = i1 - i0;

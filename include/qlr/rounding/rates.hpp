@@ -92,8 +92,9 @@ inline std::vector<Index> sample_of_rows(Index rows) {
 
 /// Simulates LDLQ on rows of the weight, a column's rounding being t (1 - D) plus noise: the distortion of its rate.
 /// @return the error by position; `variance` is each position's mean t^2
-inline Matrix simulate_ldlq(const Matrix& rows, const SymmetricFactor& factor, const std::vector<double>& distortion,
-                            Vector& variance, Random random) {
+template <class = IfUsed>
+Matrix simulate_ldlq(const Matrix& rows, const SymmetricFactor& factor, const std::vector<double>& distortion,
+                     Vector& variance, Random random) {
   const Index n = rows.cols();
   Matrix error(rows.rows(), n);
   variance.resize(n);
@@ -195,8 +196,9 @@ inline void fill_budget(std::vector<Index>& counts, const std::vector<double>& w
 /// W (m,n), whose rows are alike (rotated); the factor's order is LDLQ's. Rates are those of segment_rates.
 /// @post stored_bits(counts) <= bits, if the lowest rate allows it. Cost: some passes of 128 n^2
 /// Source: reverse water-filling, Cover and Thomas, Elements of Information Theory, section 10.3.3
-inline ColumnRates choose_rates(const Matrix& w, const SymmetricFactor& factor, const std::vector<Rate>& rates,
-                                double bits, const StoredBits& stored_bits, std::uint64_t seed) {
+template <class = IfUsed>
+ColumnRates choose_rates(const Matrix& w, const SymmetricFactor& factor, const std::vector<Rate>& rates, double bits,
+                         const StoredBits& stored_bits, std::uint64_t seed) {
   constexpr int passes = 4;
   const Index m = w.rows();
   const Index n = w.cols();

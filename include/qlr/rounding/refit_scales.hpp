@@ -14,7 +14,8 @@ inline namespace QLR_ARCH {
 /// refit_scales() with the gradient (W - Q) H (m,n) at hand, which is kept up to date.
 /// @return whether a scale has changed
 /// Cost: m n width, the width that of a group, and 2 n width operations a group that changes.
-inline bool refit_scales_along(Codec& codec, const Matrix& h, Matrix& q, RowMajorMatrix& gradient, int threads = 1) {
+template <class = IfUsed>
+bool refit_scales_along(Codec& codec, const Matrix& h, Matrix& q, RowMajorMatrix& gradient, int threads = 1) {
   const Index height = codec.group_rows();
   const Index width = codec.group_cols();
   bool changed = false;
@@ -46,7 +47,8 @@ inline bool refit_scales_along(Codec& codec, const Matrix& h, Matrix& q, RowMajo
 ///
 /// With e = W - Q and q the group's part of Q: factor = 1 + <q, e H> / <q, q H>. W, Q (m,n), H (n,n), symmetric; Q is
 /// what the codec's codes decode to and is replaced. Cost: m n^2, and that of refit_scales_along.
-inline void refit_scales(Codec& codec, const Matrix& w, const Matrix& h, Matrix& q) {
+template <class = IfUsed>
+void refit_scales(Codec& codec, const Matrix& w, const Matrix& h, Matrix& q) {
   RowMajorMatrix gradient = error_product(w - q, h);
   refit_scales_along(codec, h, q, gradient);
 }
