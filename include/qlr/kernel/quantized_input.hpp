@@ -8,6 +8,7 @@
 #include "qlr/core/arch.hpp"
 #include "qlr/core/index.hpp"
 #include "qlr/format/grouping.hpp"
+#include "qlr/kernel/isa/exchange_lanes.hpp"
 #include "qlr/kernel/isa/lanes.hpp"
 #include "qlr/kernel/panel.hpp"
 
@@ -120,9 +121,7 @@ std::uint32_t largest_magnitude(const float* x) noexcept {
   for (Index j = 0; j < input_block; j += lanes<Isa>)
     largest =
         xsimd::max(largest, reinterpret<Words<Isa>>(Floats<Isa>::load_unaligned(x + j)) & Words<Isa>(0x7fffffffu));
-  alignas(64) std::uint32_t of_lane[lanes<Isa>];
-  largest.store_aligned(of_lane);
-  return *std::max_element(of_lane, of_lane + lanes<Isa>);
+  return combine_lanes<Isa>(largest, [](const Words<Isa>& a, const Words<Isa>& b) { return xsimd::max(a, b); });
 }
 
 /// One block of 32 entries.
@@ -143,10 +142,8 @@ void quantize_block(const float* x, std::int8_t* values, float* scale, float* su
     total += words;
     store_low_bytes<Isa>(words, reinterpret_cast<std::uint8_t*>(values + j));
   }
-  alignas(64) std::uint32_t of_lane[lanes<Isa>];
-  total.store_aligned(of_lane);
-  std::uint32_t integer_sum = 0;
-  for (const std::uint32_t part : of_lane) integer_sum += part;
+  const std::uint32_t integer_sum =
+      combine_lanes<Isa>(total, [](const Words<Isa>& a, const Words<Isa>& b) { return a + b; });
   *sum = *scale * float(std::int32_t(integer_sum));
 }
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+
 #include "qlr/core/arch.hpp"
 #include "qlr/kernel/isa/lanes.hpp"
 
@@ -34,6 +36,28 @@ template <int Distance, class Isa>
   x.store_aligned(from);
   for (int lane = 0; lane < lanes<Isa>; ++lane) to[lane] = from[lane ^ Distance];
   return Floats<Isa>::load_aligned(to);
+}
+
+namespace detail {
+
+template <int Distance, class Isa, class Operation>
+[[gnu::always_inline]] inline void combine_neighbours(Words<Isa>& words, const Operation& operation) noexcept {
+  if constexpr (Distance > 0) {
+    const Floats<Isa> exchanged = exchange_lanes<Distance, Isa>(reinterpret<Floats<Isa>>(words));
+    words = operation(words, reinterpret<Words<Isa>>(exchanged));
+    combine_neighbours<Distance / 2, Isa>(words, operation);
+  }
+}
+
+}  // namespace detail
+
+/// operation(lane 0, lane 1, ...) for an associative and commutative operation on two registers.
+template <class Isa, class Operation>
+[[gnu::always_inline]] inline std::uint32_t combine_lanes(Words<Isa> words, const Operation& operation) noexcept {
+  detail::combine_neighbours<lanes<Isa> / 2, Isa>(words, operation);
+  alignas(64) std::uint32_t of_lane[lanes<Isa>];
+  words.store_aligned(of_lane);
+  return of_lane[0];
 }
 
 }  // namespace kernel

@@ -312,6 +312,13 @@ inline void store_low_bytes(const Words<Isa>& words, std::uint8_t* out) noexcept
 #if XSIMD_WITH_AVX512F
   if constexpr (lanes<Isa> == 16) return _mm_storeu_si128(reinterpret_cast<__m128i*>(out), _mm512_cvtepi32_epi8(words));
 #endif
+#if XSIMD_WITH_AVX2
+  if constexpr (lanes<Isa> == 8) {
+    const Words<Isa> bytes = words & Words<Isa>(0xffu);
+    const __m128i halves = _mm_packus_epi32(_mm256_castsi256_si128(bytes), _mm256_extracti128_si256(bytes, 1));
+    return _mm_storel_epi64(reinterpret_cast<__m128i*>(out), _mm_packus_epi16(halves, halves));
+  }
+#endif
   alignas(64) std::uint32_t buffer[lanes<Isa>];
   words.store_aligned(buffer);
   for (int lane = 0; lane < lanes<Isa>; ++lane) out[lane] = std::uint8_t(buffer[lane]);
