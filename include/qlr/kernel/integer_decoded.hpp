@@ -36,6 +36,11 @@ struct DecodedOperands {
   static constexpr int of_word = of_block / words_of_x;
   static_assert(of_block % words_of_x == 0 && of_block % together == 0);
 
+  /// Registers of rows that are decoded at a time, half of a block, and blocks, at most: one call of the products does
+  /// much, and all operands, 16 KiB, stay in the first cache.
+  static constexpr Index longest = std::max(IntegerRuns<Term>::longest, Index(128 / of_block));
+  static constexpr int vectors = std::max(panel_vectors<Isa, panel_batch>, int(tile_rows<Isa>) / 2 / lanes<Isa>);
+
   /// The block from j0 on of `Vectors` registers of rows.
   template <int Vectors>
   static void decode(const Lanes& codes, Index j0, Words<Isa>* out) noexcept {
@@ -63,7 +68,7 @@ struct DecodedOperands {
 template <class Isa, class Term>
 class DecodedInputs {
   static constexpr bool is_wide = DecodedOperands<Isa, Term>::is_wide;
-  static constexpr Index longest = IntegerRuns<Term>::longest * input_block;
+  static constexpr Index longest = DecodedOperands<Isa, Term>::longest * input_block;
 
  public:
   DecodedInputs(const QuantizedVectors& x, Index blocks) noexcept : x_(x) {
@@ -85,15 +90,17 @@ class DecodedInputs {
   alignas(64) typename DecodedOperands<Isa, Term>::Value wide_[is_wide ? std::size_t(panel_batch * longest) : 1];
 };
 
-/// Some neighbouring runs for `Vectors` registers of rows, decoded once to multiply many vectors: operands, and scales
-/// as floats. Few enough to stay in the first cache.
-template <class Isa, class Term, int Vectors>
+/// Some neighbouring runs for half of a block's rows, decoded once to multiply many vectors: operands, and scales as
+/// floats.
+template <class Isa, class Term>
 class DecodedRuns {
   using Runs = IntegerRuns<Term>;
   using Operands = DecodedOperands<Isa, Term>;
 
  public:
   using Inputs = DecodedInputs<Isa, Term>;
+  static constexpr int vectors = Operands::vectors;    ///< registers of rows
+  static constexpr Index longest = Operands::longest;  ///< blocks
 
   /// Decodes `count` runs of the rows from i on, from the block `first` on.
   /// @pre they are whole, in words, and together not longer than the longest
@@ -101,9 +108,9 @@ class DecodedRuns {
     offset_ = runs.offset();
     count_ = count;
     for (Index run = 0; run < count; ++run)
-      factors_[run] = runs.template factors<Isa, Vectors>(i, Runs::group_of(first + run * Runs::run_blocks));
+      factors_[run] = runs.template factors<Isa, vectors>(i, Runs::group_of(first + run * Runs::run_blocks));
     for (Index block = 0; block < count * Runs::run_blocks; ++block)
-      Operands::template decode<Vectors>(codes, (first + block) * input_block, operands_of(block));
+      Operands::template decode<vectors>(codes, (first + block) * input_block, operands_of(block));
   }
 
   /// Adds the runs, of the panel from the v-th register of rows on, times the vectors x, from the first decoded block
@@ -131,9 +138,9 @@ class DecodedRuns {
   }
 
  private:
-  Words<Isa>* operands_of(Index block) noexcept { return operands_ + block * (Operands::of_block * Vectors); }
+  Words<Isa>* operands_of(Index block) noexcept { return operands_ + block * (Operands::of_block * vectors); }
   const Words<Isa>* operands_of(Index block) const noexcept {
-    return operands_ + block * (Operands::of_block * Vectors);
+    return operands_ + block * (Operands::of_block * vectors);
   }
 
   /// Sums of operand times value over one of the blocks.
@@ -147,7 +154,7 @@ class DecodedRuns {
       constexpr int first_of_step = decltype(step)::value * together;
       Words<Isa> of_rows[std::size_t(PanelVectors)][std::size_t(together)];
       unroll<together>([&](auto n) QLR_UNROLLED {
-        unroll<PanelVectors>([&](auto v) QLR_UNROLLED { of_rows[v][n] = operands[(first_of_step + n) * Vectors + v]; });
+        unroll<PanelVectors>([&](auto v) QLR_UNROLLED { of_rows[v][n] = operands[(first_of_step + n) * vectors + v]; });
       });
       unroll<Batch>([&](auto k) QLR_UNROLLED {
         Words<Isa> of_x[std::size_t(together)];
@@ -164,8 +171,8 @@ class DecodedRuns {
     return panel;
   }
 
-  alignas(64) Words<Isa> operands_[std::size_t(Runs::longest * Operands::of_block * Vectors)];
-  typename Runs::template Factors<Isa, Vectors> factors_[std::size_t(Runs::longest / Runs::run_blocks)];
+  alignas(64) Words<Isa> operands_[std::size_t(longest * Operands::of_block * vectors)];
+  typename Runs::template Factors<Isa, vectors> factors_[std::size_t(longest / Runs::run_blocks)];
   Index count_ = 0;
   float offset_ = 0;
 };

@@ -93,8 +93,10 @@ struct IntegerKernel {
     const Index whole = runs.whole_blocks(IntegerLanes<Isa, Term>(term, i).columns_in_words());
     const QuantizedBatch x = quantized(term, input);
     for (Index first = 0; first < whole;) {
-      const Index count = Runs::whole_runs(first, whole), end = Runs::runs_end(first, whole, count);
-      if (count > 0 && tile.batch > decoded_above)
+      const bool decodes = tile.batch > decoded_above;
+      const Index most = decodes ? DecodedRuns<Isa, Term>::longest : Runs::longest;
+      const Index count = Runs::whole_runs(first, whole, most), end = Runs::runs_end(first, whole, count);
+      if (count > 0 && decodes)
         add_decoded(runs, term, x, i, b, first, count, tile);
       else
         tile.for_each_panel([&](auto& panel, Index k, Index row) {
@@ -126,7 +128,7 @@ struct IntegerKernel {
     const QuantizedVectors x = quantized(term, input).from(b);
     const Index whole = runs.whole_blocks(codes[0].columns_in_words());
     for (Index first = 0; first < whole;) {
-      const Index end = Runs::runs_end(first, whole, Runs::whole_runs(first, whole));
+      const Index end = Runs::runs_end(first, whole, Runs::whole_runs(first, whole, Runs::longest));
       (runs.add_whole(codes[Numbers], x, panels.row(int(Numbers)), first, end, panels.panels[Numbers]), ...);
       first = end;
     }
@@ -161,9 +163,8 @@ struct IntegerKernel {
   template <class Isa>
   static void add_decoded(const Runs& runs, const Term& term, const QuantizedBatch& x, Index i, Index b, Index first,
                           Index count, const SumTile<Isa>& tile) noexcept {
-    constexpr int panel = panel_vectors<Isa, panel_batch>, all = panel_vectors<Isa, 1>;
-    constexpr int vectors = std::max(panel, all * int(input_block) / 4 / DecodedOperands<Isa, Term>::of_block);
-    using Decoded = DecodedRuns<Isa, Term, vectors>;
+    using Decoded = DecodedRuns<Isa, Term>;
+    constexpr int panel = panel_vectors<Isa, panel_batch>, vectors = Decoded::vectors;
     Decoded decoded;
     const Index blocks = count * Runs::run_blocks;
     for (Index row = 0; row < tile.stride; row += vectors * lanes<Isa>) {

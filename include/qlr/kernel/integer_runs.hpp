@@ -55,7 +55,9 @@ class IntegerRuns {
   }
 
   /// Whether there is one block from `block` on, cut at a multiple of 32 columns.
-  bool is_last_block(Index block) const noexcept { return is_regular && block + 1 == blocks(term_).count(); }
+  bool is_last_block(Index block) const noexcept {
+    return is_regular && block + 1 == ceil_divide(term_.cols(), input_block);
+  }
 
   float offset() const noexcept { return offset_; }
 
@@ -76,10 +78,10 @@ class IntegerRuns {
       return stop;  // runs are groups
   }
 
-  /// How many runs of run_blocks there are from a block on, neighbours, together not longer than the longest.
-  static Index whole_runs(Index block, Index end) noexcept {
+  /// How many runs of run_blocks there are from a block on, neighbours, together at most `most` blocks.
+  static Index whole_runs(Index block, Index end, Index most) noexcept {
     Index count = 0;
-    while (count < longest / run_blocks && run_end(block, end) - block == run_blocks) ++count, block += run_blocks;
+    while (count < most / run_blocks && run_end(block, end) - block == run_blocks) ++count, block += run_blocks;
     return count;
   }
 
