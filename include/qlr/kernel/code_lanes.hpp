@@ -326,27 +326,26 @@ class CodeLanes {
     return plane_[std::size_t(Plane)] + word_offset<Plane>(index, vector);
   }
 
-  /// Where a tile's part in a plane lies, for the first row.
+  /// Where a tile's parts in a plane lie: in one word of each row (Codes::word_offset).
   struct TilePlace {
-    const std::uint8_t* word;
-    Piece piece;
-    int bit;
+    const std::uint8_t* step;  // its step of the block
+    Index step_bytes, before;  // that each row has in the step, and before the word
+    int bytes, bit;
   };
 
   template <int Plane>
   TilePlace locate(Index tile) const noexcept {
-    constexpr Index tiles_in_word = 32 / Codes::width(Plane);
-    if (tile < tiles_in_words_)
-      return {word_address<Plane>(std::size_t(tile / tiles_in_word), 0),
-              {0, 0, 0, 0, 4},
-              Codes::bit(Plane, 4, int(tile % tiles_in_word))};
-    const Piece piece = last_piece<Plane>(tile - tiles_in_words_);
-    return {nullptr, piece, Codes::bit(Plane, piece.bytes, int(tile - piece.first_tile))};
+    if (tile >= tiles_in_words_) return locate_in_last_step<Plane>(tile - tiles_in_words_);
+    constexpr Index tiles_in_word = 32 / Codes::width(Plane), in_step = Codes::step_pieces(Plane);
+    const auto word = std::size_t(tile / tiles_in_word);
+    return {block_ + Index(word / std::size_t(in_step)) * (step_bytes * height_), step_bytes,
+            4 * (words_before(Plane) + Index(word % std::size_t(in_step))), 4,
+            Codes::bit(Plane, 4, int(tile % tiles_in_word))};
   }
 
-  /// Codes::piece of a tile of the last step, which has no whole one; quicker, the plane being known.
+  /// Of a tile of the last step, which has no whole one; quicker than Codes::piece, the plane being known.
   template <int Plane>
-  Piece last_piece(Index tile_in_step) const noexcept {
+  TilePlace locate_in_last_step(Index tile_in_step) const noexcept {
     constexpr Index in_word = 32 / Codes::width(Plane), in_half_word = in_word / 2;
     const Index tiles_here = tiles_ - tiles_in_words_, steps = tiles_in_words_ / Codes::step_tiles * step_bytes;
     Index step = 0, before = 0, bytes = 0;
@@ -356,20 +355,26 @@ class CodeLanes {
       if (plane == Plane) bytes = of_plane;
       step += of_plane;
     });
-    const Index word = std::min(tile_in_step / in_word, bytes / 4), behind_words = tile_in_step - word * in_word;
-    const Index left = bytes - 4 * word, behind = steps + before + 4 * word, first = tiles_in_words_ + word * in_word;
-    if (left >= 4) return {steps, step, behind, first, 4};
-    if (left >= 2 && behind_words < in_half_word) return {steps, step, behind, first, 2};
-    return left < 2 ? Piece{steps, step, behind, first, 1} : Piece{steps, step, behind + 2, first + in_half_word, 1};
+    const Index word = std::min(tile_in_step / in_word, bytes / 4), left = bytes - 4 * word;
+    Index position = tile_in_step - word * in_word;
+    before += 4 * word;
+    int piece = left >= 4 ? 4 : left >= 2 ? 2 : 1;
+    if (left >= 2 && left < 4 && position >= in_half_word) {  // the byte behind a half word
+      piece = 1;
+      before += 2;
+      position -= in_half_word;
+    }
+    return {block_ + steps * height_, step, before, piece, Codes::bit(Plane, piece, int(position))};
   }
 
   /// The words of a register's rows, shifted to the tile's part.
   Words<Isa> load(const TilePlace& place, int vector) const noexcept {
-    if (place.word != nullptr) return shift_right<Isa>(load_words<Isa>(place.word + bytes_below(vector)), place.bit);
-    const std::uint8_t* address = block_ + Codes::word_offset(place.piece, height_, first_row_ + vector * lanes<Isa>);
-    return shift_right<Isa>(place.piece.bytes == 4   ? load_words<Isa>(address)
-                            : place.piece.bytes == 2 ? load_half_words<Isa>(address)
-                                                     : load_bytes<Isa>(address),
+    const Index row = first_row_ + vector * lanes<Isa>, top = row / load_rows * load_rows;
+    const std::uint8_t* address = place.step + top * place.step_bytes +
+                                  std::min(load_rows, height_ - top) * place.before + (row - top) * place.bytes;
+    return shift_right<Isa>(place.bytes == 4   ? load_words<Isa>(address)
+                            : place.bytes == 2 ? load_half_words<Isa>(address)
+                                               : load_bytes<Isa>(address),
                             place.bit);
   }
 
