@@ -107,8 +107,25 @@ inline constexpr int largest_unsigned =
     (Isa::has_vnni || !has_pairs<Isa>) ? 255
                                        : ((1 << 15) - 1) / (2 * 127);
 
-/// sums + the dot products of four unsigned bytes, up to Largest, and four signed ones: one instruction or two, or by
-/// plain loops.
+/// add_dot without any instruction for it. Not inlined: nobody waits for it but compilers.
+template <class Isa>
+[[gnu::noinline]] Words<Isa> add_dot_by_loops(const Words<Isa>& sums, const Words<Isa>& operands,
+                                              const Words<Isa>& x) noexcept {
+  alignas(64) std::uint8_t a[4 * lanes<Isa>];
+  alignas(64) std::int8_t b[4 * lanes<Isa>];
+  alignas(64) std::uint32_t products[lanes<Isa>];
+  std::memcpy(a, &operands, sizeof a);
+  std::memcpy(b, &x, sizeof b);
+  for (int lane = 0; lane < lanes<Isa>; ++lane) {
+    std::int32_t sum = 0;
+    for (int k = 4 * lane; k < 4 * lane + 4; ++k) sum += a[k] * b[k];
+    products[lane] = std::uint32_t(sum);
+  }
+  return sums + Words<Isa>::load_aligned(products);
+}
+
+/// sums + the dot products of four unsigned bytes, up to Largest, and four signed ones: one instruction or two, or
+/// loops.
 template <class Isa, int Largest>
 Words<Isa> add_dot(const Words<Isa>& sums, const Words<Isa>& operands, const Words<Isa>& x) noexcept {
 #if defined(__AVX512VNNI__)
@@ -138,17 +155,7 @@ Words<Isa> add_dot(const Words<Isa>& sums, const Words<Isa>& operands, const Wor
     return Words<Isa>(vreinterpretq_u32_s32(total));
   }
 #endif
-  alignas(64) std::uint8_t a[4 * lanes<Isa>];
-  alignas(64) std::int8_t b[4 * lanes<Isa>];
-  alignas(64) std::uint32_t products[lanes<Isa>];
-  std::memcpy(a, &operands, sizeof a);
-  std::memcpy(b, &x, sizeof b);
-  for (int lane = 0; lane < lanes<Isa>; ++lane) {
-    std::int32_t sum = 0;
-    for (int k = 4 * lane; k < 4 * lane + 4; ++k) sum += a[k] * b[k];
-    products[lane] = std::uint32_t(sum);
-  }
-  return sums + Words<Isa>::load_aligned(products);
+  return add_dot_by_loops<Isa>(sums, operands, x);
 }
 
 }  // namespace detail
