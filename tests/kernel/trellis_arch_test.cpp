@@ -52,18 +52,6 @@ TEST_CASE("products of a trellis with column scales, low-rank factors beside it,
 TEST_CASE("products of a trellis agree with the reference under any grouping and scale") {
   check_term<ColumnScaled<2>>();
   check_term<Quantizer<2, PerRow, Trellis>>();
-  check_term<Quantizer<1, PerGroup<8>, Trellis, Bf16>>();
-  check_term<Quantizer<3, PerTensor, Trellis, Float>>();
-  check_term<Quantizer<4, PerBlock<3, 4>, Trellis, Float>>();
-  check_term<Quantized<TrellisStep<5, 1>, PerColumn>>();
-  check_term<Quantized<TrellisStep<7, 2>, PerRow>>();
-}
-
-TEST_CASE("products agree with the reference where a group's columns are part of a tile") {
-  check_term<Quantizer<2, PerBlock<All, 2>, Trellis, Float>>();
-  check_term<Quantizer<2, PerColumn, Trellis, Quantizer<8, PerTensor>>>();
-  check_term<Quantizer<2, PerColumn, Trellis, NoScale>>();
-  check_term<Quantizer<2, PerBlock<All, 2>, Trellis, NoScale>>();
 }
 
 TEST_CASE("products agree with the reference beyond the columns that are summed together") {
