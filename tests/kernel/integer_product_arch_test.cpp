@@ -16,6 +16,7 @@ using test::run_matmul;
 using Uniform1 = Quantizer<1, PerColumn>;
 using Uniform2 = Quantizer<2, PerGroup<64>>;
 using Uniform3 = Quantizer<3, PerRow>;
+using Uniform6 = Quantizer<6, PerBlock<16, All>>;
 using Uniform7 = Quantizer<7, PerGroup<32>, Uniform, Log8>;
 using Uniform8 = Quantizer<8, PerRow>;
 
@@ -23,6 +24,7 @@ TEST_CASE("products of uniform grids in integers agree with the reference") {
   check_integer_term<Uniform1>();
   check_integer_term<Uniform2>();
   check_integer_term<Uniform3>();
+  check_integer_term<Uniform6>();
   check_integer_term<Uniform7>();
   check_integer_term<Uniform8>();
   check_integer_term<Quantizer<3, PerGroup<5>>>();
@@ -32,6 +34,7 @@ TEST_CASE("no sum overflows where all codes and all x are extreme") {
   check_extremes<Uniform1>();
   check_extremes<Uniform2>();
   check_extremes<Uniform3>();
+  check_extremes<Uniform6>();
   check_extremes<Uniform7>();
   check_extremes<Uniform8>();
 }
@@ -40,6 +43,7 @@ TEST_CASE("products of many vectors of uniform grids are the same as of each") {
   check_many_vectors<Uniform1>();
   check_many_vectors<Uniform2>();
   check_many_vectors<Uniform3>();
+  check_many_vectors<Uniform6>();
   check_many_vectors<Uniform7>();
   check_many_vectors<Uniform8>();
 }

@@ -55,6 +55,10 @@ TEST_CASE("products of dense terms agree with the reference") {
   check_term<Quantized<HalfGrid, PerGroup<6>, Bf16>>();
 }
 
+TEST_CASE("products with quantized scales agree with the reference") {
+  check_term<Quantizer<4, PerGroup<32>, NormalFloat, Quantizer<8, PerGroup<16>, UniformAsymmetric>>>();
+}
+
 TEST_CASE("products of a user's grids agree with the reference") {
   check_term<Quantized<Shuffled, PerRow>>();
   check_term<Quantized<Shuffled, PerGroup<7>, Float>>();

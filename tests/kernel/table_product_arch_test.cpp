@@ -15,8 +15,7 @@ TEST_CASE("products of tables of other widths and groupings agree with the refer
   check_term<Quantizer<2, PerGroup<5>, Ternary>>();
 }
 
-TEST_CASE("products with quantized scales agree with the reference") {
-  check_term<Quantizer<4, PerGroup<32>, NormalFloat, Quantizer<8, PerGroup<16>, UniformAsymmetric>>>();
+TEST_CASE("products with quantized scales of more kinds agree with the reference") {
   check_term<Quantizer<2, PerColumn, UniformAsymmetric, Quantizer<6, PerTensor, Uniform, Float>>>();
   check_term<Quantizer<3, PerBlock<4, 8>, UniformAsymmetric, Quantizer<4, PerRow>>>();
 }

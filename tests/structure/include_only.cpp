@@ -1,5 +1,5 @@
-// Including everything instantiates none of what costs most to compile: red when a function that is no template
-// comes to call one of these, since a program then pays for it whether it calls that function or not.
+// Including everything instantiates no product and none of these decompositions: red when a function that is no
+// template comes to call one, since a program then pays for it whether it calls that function or not.
 #include <Eigen/Cholesky>
 #include <Eigen/Eigenvalues>
 #include <qlr/qlr.hpp>

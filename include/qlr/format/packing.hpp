@@ -160,8 +160,8 @@ struct Packing : private rule::CodeIsOneToThirtyTwoBits<CodeBits>, private rule:
   /// The bit of a piece's little-endian word at which a position's part of a code begins.
   /// @pre 0 <= position < 8 * piece_bytes / width(plane)
   static constexpr int bit(int plane, int piece_bytes, int position) noexcept {
-    const int neighbours = std::min(piece_bytes, 8 * piece_bytes / width(plane));  // 1, 2 or 4
-    const int place = position >> neighbours / 2;
+    const int neighbours = std::min(piece_bytes, 8 * piece_bytes / width(plane));
+    const int place = position >> neighbours / 2;  // position / neighbours, which are 1, 2 or 4
     const bool is_last_bit = plane > 0 && width(plane) == 1;
     return (position & (neighbours - 1)) * std::max(8, width(plane)) +
            (is_last_bit ? (place & 1) + (place & 2) * 2 + (place & 4) / 2 : place * width(plane));

@@ -326,7 +326,8 @@ class CodeLanes {
     return plane_[std::size_t(Plane)] + word_offset<Plane>(index, vector);
   }
 
-  /// Where a tile's parts in a plane lie: in one word of each row (Codes::word_offset).
+  /// Where a tile's parts in a plane lie: in one word of each row, as Codes::word_offset says, but kept in parts for
+  /// load, which knows the rows' strips.
   struct TilePlace {
     const std::uint8_t* step;  // its step of the block
     Index step_bytes, before;  // that each row has in the step, and before the word
@@ -343,7 +344,7 @@ class CodeLanes {
             Codes::bit(Plane, 4, int(tile % tiles_in_word))};
   }
 
-  /// Of a tile of the last step, which has no whole one; quicker than Codes::piece, the plane being known.
+  /// Of a tile of the last step, if that is not whole; quicker than Codes::piece, the plane being known.
   template <int Plane>
   TilePlace locate_in_last_step(Index tile_in_step) const noexcept {
     constexpr Index in_word = 32 / Codes::width(Plane), in_half_word = in_word / 2;

@@ -36,29 +36,30 @@ struct DecodedOperands {
   static constexpr int of_word = of_block / words_of_x;
   static_assert(of_block % words_of_x == 0 && of_block % together == 0);
 
-  /// Registers of rows that are decoded at a time, half of a block, and blocks, at most: one call of the products does
-  /// much, and all operands, 16 KiB, stay in the first cache.
+  /// Blocks that are decoded at a time, at most, and registers of rows: half of a tile's, or fewer. One call of the
+  /// products does much, and 16 KiB of operands stay in the first cache.
   static constexpr Index longest = std::max(IntegerRuns<Term>::longest, Index(128 / of_block));
-  static constexpr int vectors = std::max(panel_vectors<Isa, panel_batch>, int(tile_rows<Isa>) / 2 / lanes<Isa>);
+  static constexpr int panel = panel_vectors<Isa, panel_batch>, half_tile = int(tile_rows<Isa>) / 2 / lanes<Isa>;
+  static constexpr int vectors = std::max(panel, half_tile * 128 / (int(longest) * of_block));
+  static_assert(vectors % panel == 0 && tile_rows<Isa> / lanes<Isa> % vectors == 0);
 
-  /// The block from j0 on of `Vectors` registers of rows.
-  template <int Vectors>
+  /// The block from j0 on.
   static void decode(const Lanes& codes, Index j0, Words<Isa>* out) noexcept {
     if constexpr (!is_wide) {
-      codes.template decode_whole_block<Vectors>(j0, out);
+      codes.template decode_whole_block<vectors>(j0, out);
     } else {
-      alignas(64) Words<Isa> bytes[std::size_t(Lanes::operands_each * Vectors)];
-      codes.template decode_whole_block<Vectors>(j0, bytes);
+      alignas(64) Words<Isa> bytes[std::size_t(Lanes::operands_each * vectors)];
+      codes.template decode_whole_block<vectors>(j0, bytes);
       constexpr int summed = Lanes::operands_each * 4 / int(input_block);  // operands of one word of bytes
       for (int word = 0; word < Lanes::operands_each / summed; ++word)
-        for (int v = 0; v < Vectors; ++v) {
-          const auto* operands = bytes + word * summed * Vectors + v;
+        for (int v = 0; v < vectors; ++v) {
+          const auto* operands = bytes + word * summed * vectors + v;
           auto wide = widen<Isa, largest>(*operands);
           for (int next = 1; next < summed; ++next) {
-            const auto more = widen<Isa, largest>(operands[next * Vectors]);
+            const auto more = widen<Isa, largest>(operands[next * vectors]);
             for (std::size_t half = 0; half < 2; ++half) wide[half] = add_16_bits<Isa>(wide[half], more[half]);
           }
-          for (int half = 0; half < 2; ++half) out[(2 * word + half) * Vectors + v] = wide[std::size_t(half)];
+          for (int half = 0; half < 2; ++half) out[(2 * word + half) * vectors + v] = wide[std::size_t(half)];
         }
     }
   }
@@ -68,29 +69,29 @@ struct DecodedOperands {
 template <class Isa, class Term>
 class DecodedInputs {
   static constexpr bool is_wide = DecodedOperands<Isa, Term>::is_wide;
-  static constexpr Index longest = DecodedOperands<Isa, Term>::longest * input_block;
+  static constexpr Index columns = DecodedOperands<Isa, Term>::longest * input_block;
 
  public:
   DecodedInputs(const QuantizedVectors& x, Index blocks) noexcept : x_(x) {
     if constexpr (is_wide)
-      for (Index k = 0; k < panel_batch; ++k) std::copy_n(x.values(k, 0), blocks * input_block, wide_ + k * longest);
+      for (Index k = 0; k < panel_batch; ++k) std::copy_n(x.values(k, 0), blocks * input_block, wide_ + k * columns);
   }
 
   const QuantizedVectors& quantized() const noexcept { return x_; }
   /// The n-th word of a block.
   const std::int8_t* word(Index k, Index block, Index n) const noexcept {
     if constexpr (is_wide)
-      return reinterpret_cast<const std::int8_t*>(wide_ + k * longest + block * input_block) + 4 * n;
+      return reinterpret_cast<const std::int8_t*>(wide_ + k * columns + block * input_block) + 4 * n;
     else
       return x_.values(k, block) + 4 * n;
   }
 
  private:
   QuantizedVectors x_;
-  alignas(64) typename DecodedOperands<Isa, Term>::Value wide_[is_wide ? std::size_t(panel_batch * longest) : 1];
+  alignas(64) typename DecodedOperands<Isa, Term>::Value wide_[is_wide ? std::size_t(panel_batch * columns) : 1];
 };
 
-/// Some neighbouring runs for half of a block's rows, decoded once to multiply many vectors: operands, and scales as
+/// Some neighbouring runs for some registers of rows, decoded once to multiply many vectors: operands, and scales as
 /// floats.
 template <class Isa, class Term>
 class DecodedRuns {
@@ -110,7 +111,7 @@ class DecodedRuns {
     for (Index run = 0; run < count; ++run)
       factors_[run] = runs.template factors<Isa, vectors>(i, Runs::group_of(first + run * Runs::run_blocks));
     for (Index block = 0; block < count * Runs::run_blocks; ++block)
-      Operands::template decode<vectors>(codes, (first + block) * input_block, operands_of(block));
+      Operands::decode(codes, (first + block) * input_block, operands_of(block));
   }
 
   /// Adds the runs, of the panel from the v-th register of rows on, times the vectors x, from the first decoded block

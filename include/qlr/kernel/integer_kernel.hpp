@@ -92,9 +92,9 @@ struct IntegerKernel {
     const Runs runs(term, offset<Isa>());
     const Index whole = runs.whole_blocks(IntegerLanes<Isa, Term>(term, i).columns_in_words());
     const QuantizedBatch x = quantized(term, input);
+    const bool decodes = tile.batch > decoded_above;
+    const Index most = decodes ? DecodedRuns<Isa, Term>::longest : Runs::longest;
     for (Index first = 0; first < whole;) {
-      const bool decodes = tile.batch > decoded_above;
-      const Index most = decodes ? DecodedRuns<Isa, Term>::longest : Runs::longest;
       const Index count = Runs::whole_runs(first, whole, most), end = Runs::runs_end(first, whole, count);
       if (count > 0 && decodes)
         add_decoded(runs, term, x, i, b, first, count, tile);

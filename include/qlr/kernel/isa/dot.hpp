@@ -107,7 +107,7 @@ inline constexpr int largest_unsigned =
     (Isa::has_vnni || !has_pairs<Isa>) ? 255
                                        : ((1 << 15) - 1) / (2 * 127);
 
-/// add_dot without any instruction for it. Not inlined: nobody waits for it but compilers.
+/// add_dot without any instruction for it, slow in any case; inlined hundreds of times, it takes compilers long.
 template <class Isa>
 [[gnu::noinline]] Words<Isa> add_dot_by_loops(const Words<Isa>& sums, const Words<Isa>& operands,
                                               const Words<Isa>& x) noexcept {

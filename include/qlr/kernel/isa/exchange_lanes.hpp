@@ -41,11 +41,11 @@ template <int Distance, class Isa>
 namespace detail {
 
 template <int Distance, class Isa, class Operation>
-[[gnu::always_inline]] inline void combine_neighbours(Words<Isa>& words, const Operation& operation) noexcept {
+[[gnu::always_inline]] inline void combine_halves(Words<Isa>& words, const Operation& operation) noexcept {
   if constexpr (Distance > 0) {
     const Floats<Isa> exchanged = exchange_lanes<Distance, Isa>(reinterpret<Floats<Isa>>(words));
     words = operation(words, reinterpret<Words<Isa>>(exchanged));
-    combine_neighbours<Distance / 2, Isa>(words, operation);
+    combine_halves<Distance / 2, Isa>(words, operation);
   }
 }
 
@@ -54,7 +54,7 @@ template <int Distance, class Isa, class Operation>
 /// operation(lane 0, lane 1, ...) for an associative and commutative operation on two registers.
 template <class Isa, class Operation>
 [[gnu::always_inline]] inline std::uint32_t combine_lanes(Words<Isa> words, const Operation& operation) noexcept {
-  detail::combine_neighbours<lanes<Isa> / 2, Isa>(words, operation);
+  detail::combine_halves<lanes<Isa> / 2, Isa>(words, operation);
   alignas(64) std::uint32_t of_lane[lanes<Isa>];
   words.store_aligned(of_lane);
   return of_lane[0];
