@@ -177,11 +177,11 @@ class TrellisWindows {
     using Lanes = CodeLanes<Isa, Codes>;
 
     Block(const TrellisWindows& windows, Index tile) noexcept
-        : codes_(windows.codes_.template block<Vectors, Tiles>(tile, Lanes::quads_ahead)),
+        : codes_(windows.codes_.template block<Vectors, Tiles, Lanes::quads_ahead>(tile)),
           above_(windows.above_.template block<registers_above, Tiles>(tile)) {}
 
-    typename Lanes::template Block<Vectors, Tiles> codes_;
-    typename Lanes::template Block<registers_above, Tiles> above_;
+    typename Lanes::template Block<Vectors, Tiles, Lanes::quads_ahead> codes_;
+    typename Lanes::template Block<registers_above, Tiles, Lanes::blocks_ahead> above_;
   };
 
   /// Asks for the codes of the tiles from `tile` on.
