@@ -336,21 +336,24 @@ class CodeLanes {
     return plane_[std::size_t(Plane)] + word_offset<Plane>(index, vector);
   }
 
-  /// Where a tile's parts in a plane lie: in one word of each row, as Codes::word_offset says, but kept in parts for
-  /// load, which knows the rows' strips.
+  /// Where a tile's parts in a plane lie: in one word of each row. In the last step, as Codes::word_offset says, but kept
+  /// in parts for load, which knows the rows' strips.
   struct TilePlace {
-    const std::uint8_t* step;  // its step of the block
-    Index step_bytes, before;  // that each row has in the step, and before the word
+    const std::uint8_t* first_word;  // of a step that is all in words, or none
+    const std::uint8_t* step;        // the last one
+    Index step_bytes, before;        // that each row has in the step, and before the word
     int bytes, bit;
   };
 
   template <int Plane>
   TilePlace locate(Index tile) const noexcept {
     if (tile >= tiles_in_words_) return locate_in_last_step<Plane>(tile - tiles_in_words_);
-    constexpr Index tiles_in_word = 32 / Codes::width(Plane), in_step = Codes::step_pieces(Plane);
-    const auto word = std::size_t(tile / tiles_in_word);
-    return {block_ + Index(word / std::size_t(in_step)) * (step_bytes * height_), step_bytes,
-            4 * (words_before(Plane) + Index(word % std::size_t(in_step))), 4,
+    constexpr Index tiles_in_word = 32 / Codes::width(Plane);
+    return {word_address<Plane>(std::size_t(tile / tiles_in_word), 0),
+            nullptr,
+            0,
+            0,
+            4,
             Codes::bit(Plane, 4, int(tile % tiles_in_word))};
   }
 
@@ -375,11 +378,13 @@ class CodeLanes {
       before += 2;
       position -= in_half_word;
     }
-    return {block_ + steps * height_, step, before, piece, Codes::bit(Plane, piece, int(position))};
+    return {nullptr, block_ + steps * height_, step, before, piece, Codes::bit(Plane, piece, int(position))};
   }
 
   /// The words of a register's rows, shifted to the tile's part.
   Words<Isa> load(const TilePlace& place, int vector) const noexcept {
+    if (place.first_word != nullptr)
+      return shift_right<Isa>(load_words<Isa>(place.first_word + bytes_below(vector)), place.bit);
     const Index row = first_row_ + vector * lanes<Isa>, top = row / load_rows * load_rows;
     const std::uint8_t* address = place.step + top * place.step_bytes +
                                   std::min(load_rows, height_ - top) * place.before + (row - top) * place.bytes;
