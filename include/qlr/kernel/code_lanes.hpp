@@ -336,8 +336,8 @@ class CodeLanes {
     return plane_[std::size_t(Plane)] + word_offset<Plane>(index, vector);
   }
 
-  /// Where a tile's parts in a plane lie: in one word of each row. In the last step, as Codes::word_offset says, but kept
-  /// in parts for load, which knows the rows' strips.
+  /// Where a tile's parts in a plane lie: in one word of each row. In the last step, as Codes::word_offset says, but
+  /// kept in parts for load, which knows the rows' strips.
   struct TilePlace {
     const std::uint8_t* first_word;  // of a step that is all in words, or none
     const std::uint8_t* step;        // the last one
