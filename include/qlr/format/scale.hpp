@@ -146,6 +146,9 @@ class LogScales : public ScaleOrder {
   /// 2^((code - 255) / 16) for codes from 1 on; 0 for code 0.
   static float ratio(std::uint8_t code) noexcept { return ratios()[code]; }
 
+  /// ratio(240) to ratio(255), of which all others are halves: ratio(code) = 2 * ratio(code - 16), but of code 0 it is 0.
+  static const float* largest_ratios() noexcept { return ratios().data() + 240; }
+
   float at(Index row_group, Index col_group) const noexcept {
     return *top_ * ratio(codes_[index(row_group, col_group)]);
   }

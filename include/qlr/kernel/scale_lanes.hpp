@@ -9,6 +9,7 @@
 #include "qlr/format/scale.hpp"
 #include "qlr/kernel/isa/half_lanes.hpp"
 #include "qlr/kernel/isa/lanes.hpp"
+#include "qlr/kernel/isa/lookup.hpp"
 #include "qlr/kernel/panel.hpp"
 
 /// Scales and minima in the lanes of the rows, or multiplied into x, that they belong to.
@@ -25,19 +26,40 @@ template <>
 inline constexpr bool has_neighbours<ElementScales<Bf16>> = true;
 template <>
 inline constexpr bool has_neighbours<ElementScales<Float>> = true;
+template <>
+inline constexpr bool has_neighbours<LogScales> = true;
 
-/// As many scales as there are lanes, as they are stored.
+namespace detail {
+
 template <class Isa>
-inline Floats<Isa> neighbours(const Half* stored) noexcept {
+inline Floats<Isa> decoded(const Half* stored) noexcept {
   return load_halves<Isa>(reinterpret_cast<const std::uint8_t*>(stored));
 }
 template <class Isa>
-inline Floats<Isa> neighbours(const Bfloat* stored) noexcept {
+inline Floats<Isa> decoded(const Bfloat* stored) noexcept {
   return bfloat_to_float<Isa>(load_half_words<Isa>(reinterpret_cast<const std::uint8_t*>(stored)));
 }
 template <class Isa>
-inline Floats<Isa> neighbours(const float* stored) noexcept {
+inline Floats<Isa> decoded(const float* stored) noexcept {
   return Floats<Isa>::load_unaligned(stored);
+}
+
+}  // namespace detail
+
+/// As many scales as there are lanes, of a row group and those stored behind it, from `further` behind it on.
+template <class Isa, class Element>
+inline Floats<Isa> neighbours(const ElementScales<Element>& scales, Index row_group, Index col_group,
+                              Index further = 0) noexcept {
+  return detail::decoded<Isa>(scales.stored(row_group, col_group) + further);
+}
+template <class Isa>
+inline Floats<Isa> neighbours(const LogScales& scales, Index row_group, Index col_group, Index further = 0) noexcept {
+  const Words<Isa> codes = load_bytes<Isa>(scales.codes() + scales.index(row_group, col_group) + further);
+  const Floats<Isa> of_last_16 = Lookup<Isa, 4>(LogScales::largest_ratios())(codes & Words<Isa>(15u));
+  const Words<Isa> halvings = Words<Isa>(15u) - shift_right<4, Isa>(codes);
+  const auto ratios = reinterpret<Floats<Isa>>(reinterpret<Words<Isa>>(of_last_16) - shift_left<23, Isa>(halvings));
+  return Floats<Isa>(*scales.top()) *
+         xsimd::select(words_to_float<Isa>(codes) == Floats<Isa>(0.0f), Floats<Isa>(0.0f), ratios);
 }
 
 /// The scales of `rows` rows from `row` on, in the first lanes; the others are 0.
@@ -47,7 +69,7 @@ template <class Isa, class Scales>
 Floats<Isa> scales_of_rows(const Scales& scales, Index extent, Index row, Index rows, Index col_group) noexcept {
   const Index count = std::min<Index>(rows, lanes<Isa>);
   if constexpr (has_neighbours<Scales>)
-    if (extent == 1 && count == lanes<Isa>) return neighbours<Isa>(scales.stored(row, col_group));
+    if (extent == 1 && count == lanes<Isa>) return neighbours<Isa>(scales, row, col_group);
   alignas(64) float of_rows[lanes<Isa>] = {};
   if (extent == 1) {
     scales.load(row, count, col_group, of_rows);
@@ -71,7 +93,7 @@ class RowScales {
     const Index row = row_ + vector * lanes<Isa>;
     if constexpr (has_neighbours<Scales> && Grouping::group_rows == 1)
       if (Vectors > 1 || row + lanes<Isa> <= rows_)
-        return neighbours<Isa>(scales_.stored(row_, col_group) + vector * lanes<Isa>);
+        return neighbours<Isa>(scales_, row_, col_group, vector * lanes<Isa>);
     return scales_of_rows<Isa>(scales_, group_extent(Grouping::group_rows, rows_), row, rows_ - row, col_group);
   }
 
@@ -87,7 +109,7 @@ void scale_columns(const Scales& scales, Index extent, const float* x, Index j0,
   if constexpr (has_neighbours<Scales>)
     if (extent == 1)
       for (; j + lanes<Isa> <= j1; j += lanes<Isa>)
-        (Floats<Isa>::load_unaligned(x + j) * neighbours<Isa>(scales.stored(0, j))).store_unaligned(out + (j - j0));
+        (Floats<Isa>::load_unaligned(x + j) * neighbours<Isa>(scales, 0, j)).store_unaligned(out + (j - j0));
   if (extent == 1)
     for (; j < j1; ++j) out[j - j0] = x[j] * scales.at(0, j);
   while (j < j1) {

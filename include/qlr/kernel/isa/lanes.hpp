@@ -301,6 +301,14 @@ template <class Isa, class T>
 /// As many bytes.
 template <class Isa>
 inline Words<Isa> load_bytes(const std::uint8_t* bytes) noexcept {
+#if XSIMD_WITH_AVX512F
+  if constexpr (lanes<Isa> == 16)
+    return Words<Isa>(_mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes))));
+#endif
+#if XSIMD_WITH_AVX2
+  if constexpr (lanes<Isa> == 8)
+    return Words<Isa>(_mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(bytes))));
+#endif
   alignas(64) std::uint32_t words[lanes<Isa>];
   for (int lane = 0; lane < lanes<Isa>; ++lane) words[lane] = bytes[lane];
   return Words<Isa>::load_aligned(words);
