@@ -2,10 +2,15 @@
 
 #include <doctest/doctest.h>
 
+#include <array>
 #include <cmath>
 #include <cstdint>
+#include <numeric>
 #include <string>
 #include <utility>
+
+#include "qlr/format/quantized.hpp"
+#include "qlr/kernel/scale_lanes.hpp"
 
 namespace {
 
@@ -51,6 +56,16 @@ void check_normal_floats(std::integer_sequence<int, Numbers...>) {
   (check_all_codes<NormalFloat<Numbers + 2>>(), ...);
 }
 
+/// Binds tensors of bytes to 0, 1, ... 255, and the others to one number.
+struct Bytes {
+  std::array<std::uint8_t, 256> numbers{};
+  float top = 0.3f;
+
+  Bytes() { std::iota(numbers.begin(), numbers.end(), std::uint8_t(0)); }
+  void operator()(const TensorInfo&, const std::uint8_t*& data) { data = numbers.data(); }
+  void operator()(const TensorInfo&, const float*& data) { data = &top; }
+};
+
 }  // namespace
 
 TEST_CASE("every code of every scalar grid is decoded exactly, whatever is beside it in a lane") {
@@ -60,6 +75,23 @@ TEST_CASE("every code of every scalar grid is decoded exactly, whatever is besid
   check_all_codes<Shuffled<13>>();
   check_all_codes<HalfGrid>();
   check_all_codes<BfloatGrid>();
+}
+
+TEST_CASE("every logarithmic scale is the same bits in registers as alone") {
+  using Term = Quantizer<1, PerColumn, Uniform, Log8>;
+  ExtentReader reader(nullptr, 0);
+  auto term = Term::shaped(Term().type_name(), 1, 256, reader);
+  REQUIRE(term.ok());
+  Bytes bytes;
+  term->visit_tensors(bytes, "");
+  Index wrong = 0;
+  for (Index j = 0; j < 256; j += kernel::lanes<Isa>) {
+    alignas(64) float scales[kernel::lanes<Isa>];
+    kernel::neighbours<Isa>(term->scales(), 0, j).store_aligned(scales);
+    for (Index lane = 0; lane < kernel::lanes<Isa>; ++lane) wrong += scales[lane] != term->scales().at(0, j + lane);
+  }
+  CHECK(wrong == 0);
+  CHECK(term->scales().at(0, 255) > 0);
 }
 
 TEST_CASE("the kernels' instruction set has a name") { CHECK(std::string(kernel::isa_name()).size() > 2); }
