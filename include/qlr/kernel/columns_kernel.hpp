@@ -103,7 +103,7 @@ struct ColumnsKernel {
       Part part;
       part.x = Prepared{take(Prepared::float_bytes(batch, cols)), batch}.floats(cols);
       if (kernel_of(segment).reads_quantized(segment)) {
-        const Index blocks = InputBlocks(std::max<Index>(cols, 1), cols).count();
+        const Index blocks = InputBlocks(cols, cols).count();
         part.quantized = QuantizedBatch(take(QuantizedBatch::bytes(batch, blocks)), batch, blocks);
       }
       part.prepared = {take(kernel_of(segment).prepared_bytes(segment, batch)), batch};

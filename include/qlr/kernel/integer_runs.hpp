@@ -44,8 +44,7 @@ class IntegerRuns {
   static constexpr Index run_blocks = blocks_of_group > 0 ? std::min(blocks_of_group, longest) : longest;
 
   /// @param offset what is to be subtracted from operands
-  IntegerRuns(const Term& term, float offset) noexcept
-      : term_(term), extent_(extent(term)), unit_(Integers::unit()), offset_(offset) {}
+  IntegerRuns(const Term& term, float offset) noexcept : term_(term), unit_(Integers::unit()), offset_(offset) {}
 
   static InputBlocks blocks(const Term& term) noexcept { return {extent(term), term.cols()}; }
 
@@ -196,7 +195,7 @@ class IntegerRuns {
       auto sums = first_sums<Isa, Batch, Vectors>(offset_, sums_of_x);
       add_totals<IntegerLanes<Isa, Term>::template shift<Batch>>(
           codes.template sum_block<Batch, Vectors>(values<Batch>(x, block), j0, j1), x, block, sums);
-      add_run(factors<Isa, Vectors>(i, j0 / extent_), 0, sums, sums_of_x, panel);
+      add_run(factors<Isa, Vectors>(i, partition.group_of(block)), 0, sums, sums_of_x, panel);
     }
   }
 
@@ -227,7 +226,6 @@ class IntegerRuns {
   }
 
   const Term& term_;
-  Index extent_;
   float unit_, offset_;
 };
 

@@ -27,18 +27,29 @@ class InputBlocks {
   InputBlocks(Index extent, Index length) noexcept
       : extent_(extent), length_(length), in_group_(ceil_divide(extent, input_block)) {}
 
-  Index count() const noexcept { return length_ / extent_ * in_group_ + ceil_divide(length_ % extent_, input_block); }
-  /// The block that an entry belongs to, or begins behind the last.
-  Index block_of(Index entry) const noexcept { return entry / extent_ * in_group_ + entry % extent_ / input_block; }
+  Index count() const noexcept {
+    const Index group = group_of_entry(length_);
+    return group * in_group_ + ceil_divide(length_ - group * extent_, input_block);
+  }
+  /// The block that an entry belongs to.
+  Index block_of(Index entry) const noexcept {
+    const Index group = group_of_entry(entry);
+    return group * in_group_ + (entry - group * extent_) / input_block;
+  }
+  Index group_of(Index block) const noexcept { return is_one_group() ? 0 : block / in_group_; }
   Index begin(Index block) const noexcept {
-    return std::min(block / in_group_ * extent_ + block % in_group_ * input_block, length_);
+    const Index group = group_of(block);
+    return group * extent_ + (block - group * in_group_) * input_block;
   }
   Index end(Index block) const noexcept {
-    const Index group_end = (block / in_group_ + 1) * extent_;
-    return std::min(std::min(begin(block) + input_block, group_end), length_);
+    return std::min({begin(block) + input_block, (group_of(block) + 1) * extent_, length_});
   }
 
  private:
+  /// Most vectors are, and a division takes as long as a block of few rows.
+  bool is_one_group() const noexcept { return extent_ >= length_; }
+  Index group_of_entry(Index entry) const noexcept { return is_one_group() ? 0 : entry / extent_; }
+
   Index extent_, length_, in_group_;
 };
 
@@ -92,7 +103,7 @@ class QuantizedBatch {
   float* sums(Index b) const noexcept { return scales(batch_ + b); }
 
   /// The vectors from b on.
-  QuantizedVectors from(Index b) const noexcept {
+  [[gnu::always_inline]] QuantizedVectors from(Index b) const noexcept {
     return {values(b), value_bytes(blocks_), scales(b), sums(b), stride(blocks_)};
   }
 
