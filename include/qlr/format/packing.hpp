@@ -157,9 +157,10 @@ struct Packing : private rule::CodeIsOneToThirtyTwoBits<CodeBits>, private rule:
     return index + behind_half_word;
   }
 
-  /// The bit of a piece's little-endian word at which a position's part of a code begins.
+  /// The bit of a piece's little-endian word at which a position's part of a code begins. Inlined: all but the position
+  /// is known where kernels call it.
   /// @pre 0 <= position < 8 * piece_bytes / width(plane)
-  static constexpr int bit(int plane, int piece_bytes, int position) noexcept {
+  [[gnu::always_inline]] static constexpr int bit(int plane, int piece_bytes, int position) noexcept {
     const int neighbours = std::min(piece_bytes, 8 * piece_bytes / width(plane));
     const int place = position >> neighbours / 2;  // position / neighbours, which are 1, 2 or 4
     const bool is_last_bit = plane > 0 && width(plane) == 1;

@@ -272,14 +272,31 @@ class CodeLanes {
   /// The codes of one tile in `Vectors` registers of rows. @pre 0 <= tile < tiles
   template <int Vectors>
   void tile(Index tile, Words<Isa>* out) const noexcept {
+    tiles<Vectors>(tile, 1, out);
+  }
+
+  /// The codes of `count` neighbouring tiles, each in a byte of each lane, zeros in the bytes that are left.
+  /// @pre count = 1, or has_quads and 1 <= count <= 4; 0 <= first, first + count <= tiles
+  template <int Vectors>
+  void tiles(Index first, Index count, Words<Isa>* out) const noexcept {
     unroll<Codes::planes>([&](auto number) QLR_UNROLLED {
-      constexpr int plane = decltype(number)::value, up = Codes::shift(plane);
+      constexpr int plane = decltype(number)::value;
       constexpr std::uint32_t mask = Codes::mask(plane);
-      const TilePlace place = locate<plane>(tile);
-      unroll<Vectors>([&](auto v) QLR_UNROLLED {
-        const Words<Isa> part = load(place, v) & Words<Isa>(mask);
-        out[v] = plane == 0 ? part : out[v] | shift_left<up, Isa>(part);
-      });
+      Words<Isa> words[std::size_t(Vectors)];
+      const std::uint8_t* word = nullptr;
+      Index before = -1;
+      for (Index n = 0; n < count; ++n) {
+        const TilePlace place = locate<plane>(first + n);
+        if (n == 0 || place.first_word != word || place.before != before)
+          unroll<Vectors>([&](auto v) QLR_UNROLLED { words[v] = load(place, v); });
+        word = place.first_word;
+        before = place.before;
+        unroll<Vectors>([&](auto v) QLR_UNROLLED {
+          const Words<Isa> part = shift_right<Isa>(words[v], place.bit) & Words<Isa>(mask);
+          const Words<Isa> code = shift_left<Isa>(part, int(8 * n) + Codes::shift(plane));
+          out[v] = plane == 0 && n == 0 ? code : out[v] | code;
+        });
+      }
     });
   }
 
@@ -338,7 +355,7 @@ class CodeLanes {
 
   /// Where a tile's parts in a plane lie: in one word of each row. In the last step, as Codes::word_offset says, but
   /// kept in parts for load, which knows the rows' strips. With a Piece, and its formula called, rank 100 takes 2 us
-  /// more, and E8 on AVX2, which GCC then compiles otherwise, 6 %.
+  /// more.
   struct TilePlace {
     const std::uint8_t* first_word;  // of a step that is all in words, or none
     const std::uint8_t* step;        // the last one
@@ -379,20 +396,22 @@ class CodeLanes {
       before += 2;
       position -= in_half_word;
     }
-    return {nullptr, block_ + steps * height_, step, before, piece, Codes::bit(Plane, piece, int(position))};
+    const int at = int(position);
+    const int bit = piece == 4   ? Codes::bit(Plane, 4, at)
+                    : piece == 2 ? Codes::bit(Plane, 2, at)
+                                 : Codes::bit(Plane, 1, at);
+    return {nullptr, block_ + steps * height_, step, before, piece, bit};
   }
 
-  /// The words of a register's rows, shifted to the tile's part.
+  /// The words of a register's rows.
   Words<Isa> load(const TilePlace& place, int vector) const noexcept {
-    if (place.first_word != nullptr)
-      return shift_right<Isa>(load_words<Isa>(place.first_word + bytes_below(vector)), place.bit);
+    if (place.first_word != nullptr) return load_words<Isa>(place.first_word + bytes_below(vector));
     const Index row = first_row_ + vector * lanes<Isa>, top = row / load_rows * load_rows;
     const std::uint8_t* address = place.step + top * place.step_bytes +
                                   std::min(load_rows, height_ - top) * place.before + (row - top) * place.bytes;
-    return shift_right<Isa>(place.bytes == 4   ? load_words<Isa>(address)
-                            : place.bytes == 2 ? load_half_words<Isa>(address)
-                                               : load_bytes<Isa>(address),
-                            place.bit);
+    return place.bytes == 4   ? load_words<Isa>(address)
+           : place.bytes == 2 ? load_half_words<Isa>(address)
+                              : load_bytes<Isa>(address);
   }
 
   const std::uint8_t* block_ = nullptr;

@@ -48,6 +48,14 @@ template <class BlockOfX, std::size_t Batch>
     return {BlockOfX(x[0]), BlockOfX(x[1]), BlockOfX(x[2]), BlockOfX(x[3])};
 }
 
+/// `count` bytes in every lane, zeros behind them. @pre 0 <= count <= 4
+template <class Isa>
+Words<Isa> first_bytes(const std::int8_t* bytes, Index count) noexcept {
+  std::uint32_t word = 0;
+  for (Index n = 0; n < count; ++n) word |= std::uint32_t(std::uint8_t(bytes[n])) << 8 * n;
+  return Words<Isa>(word);
+}
+
 /// Integer sums of one block of columns.
 template <class Isa, int Batch, int Vectors>
 struct IntegerPanel {
@@ -245,28 +253,27 @@ class IntegerLanes {
     codes_.template ask_for<Vectors, int(input_block)>(j0);
   }
 
-  /// The block [j0, j1), four columns at a time where they lie in words, and then one by one.
+  /// The block [j0, j1), four columns at a time.
   template <int Batch, int Vectors>
   [[gnu::noinline]] IntegerPanel<Isa, Batch, Vectors> sum_block(const BlockRows<Batch>& x, Index j0,
                                                                 Index j1) const noexcept {
     DotSum<Isa, Operands::Integers::largest, int(input_block)> sums[std::size_t(Batch)][std::size_t(Vectors)];
     for (Index j = j0; j < j1;) {
       const bool is_quad = j % 4 == 0 && j + 4 <= std::min(j1, codes_.tiles_in_words());
+      const Index count = std::min<Index>(4, j1 - j);
       Words<Isa> operands[std::size_t(Vectors)];
       if (is_quad) {
         const auto quad = codes_.template quad<Vectors>(j / 4);
-        unroll<Vectors>([&](auto v) QLR_UNROLLED { operands[v] = operands_.of_codes(codes_.codes(quad, v)); });
+        unroll<Vectors>([&](auto v) QLR_UNROLLED { operands[v] = codes_.codes(quad, v); });
       } else {
-        codes_.template tile<Vectors>(j, operands);
-        unroll<Vectors>([&](auto v) QLR_UNROLLED { operands[v] = operands_.of_codes(operands[v]); });
+        codes_.template tiles<Vectors>(j, count, operands);
       }
+      unroll<Vectors>([&](auto v) QLR_UNROLLED { operands[v] = operands_.of_codes(operands[v]); });
       unroll<Batch>([&](auto k) QLR_UNROLLED {
-        const std::int8_t* values = x[k] + (j - j0);
-        const Words<Isa> of_x =
-            is_quad ? broadcast_word<Isa>(values) : Words<Isa>(std::uint32_t(std::uint8_t(*values)));
+        const Words<Isa> of_x = first_bytes<Isa>(x[k] + (j - j0), count);
         unroll<Vectors>([&](auto v) QLR_UNROLLED { sums[k][v].add(operands[v], of_x); });
       });
-      j += is_quad ? 4 : 1;
+      j += count;
     }
     IntegerPanel<Isa, Batch, Vectors> panel;
     unroll<Batch>([&](auto k) QLR_UNROLLED {

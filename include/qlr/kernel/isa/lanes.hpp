@@ -203,6 +203,14 @@ inline Words<Isa> shift_right(const Words<Isa>& words, int bits) noexcept {
   return words >> bits;
 #endif
 }
+template <class Isa>
+inline Words<Isa> shift_left(const Words<Isa>& words, int bits) noexcept {
+#if XSIMD_WITH_NEON
+  return Words<Isa>(vshlq_u32(words, vdupq_n_s32(bits)));
+#else
+  return words << bits;
+#endif
+}
 
 /// Each word shifted left by a number of bits of its own. @pre below 32
 template <class Isa>
