@@ -63,6 +63,14 @@ constexpr std::array<std::uint8_t, 8> sign_columns(int quarter) noexcept {
   return columns;
 }
 
+/// table[0], table[Step], ... with indices modulo 256.
+template <std::size_t Step>
+constexpr std::array<std::uint32_t, 8> every_nth(const qlr::detail::E8Words& table) noexcept {
+  std::array<std::uint32_t, 8> entries{};
+  for (std::size_t k = 0; k < 8; ++k) entries[k] = table[k * Step % 256];
+  return entries;
+}
+
 /// x[0], x[2], x[4], x[6].
 inline std::uint32_t every_other(const std::int8_t* x) noexcept {
   std::uint32_t word = 0;
@@ -89,6 +97,14 @@ template <class Isa>
 
 }  // namespace detail
 
+/// Whether a register can be looked up in 256 entries.
+template <class Isa>
+inline constexpr bool looks_up_256 = Isa::has_vbmi && Isa::has_gfni;
+
+/// Whether operands take longer to decode than to store and load.
+template <class Isa, class Grid>
+inline constexpr bool decodes_slowly = is_e8<Grid> && !looks_up_256<Isa>;
+
 /// Lattice codes: a tile's nibbles are looked up, and are the operands of two dot products, of its even and its odd
 /// columns. Where a register can be looked up in 256 entries, four tiles are taken at once: a quarter of their words,
 /// which is two columns, is the operands of two dot products.
@@ -98,7 +114,6 @@ class IntegerLanes<Isa, Term, std::enable_if_t<is_e8<typename Term::Grid>>> {
   using Codes = typename Term::Codes;
   static constexpr int stages = Grid::code_bits / 8 - 1;  // words that are summed
   static constexpr int weight(int stage) noexcept { return IntegerGrid<Grid>::first_weight >> stage; }
-  static constexpr bool looks_up_quarters = Isa::has_vbmi && Isa::has_gfni;
   static constexpr Index tile_cols = Grid::tile_cols;
 
  public:
@@ -120,24 +135,25 @@ class IntegerLanes<Isa, Term, std::enable_if_t<is_e8<typename Term::Grid>>> {
                                                                            Index j0) const noexcept {
     Sums<Batch, Vectors> sums;
     const auto of_x = blocks_of_x<typename IntegerLanes::BlockOfX>(x);
-    for_each_operand<Vectors>(j0, [&](int number, auto v, const Words<Isa>& operand) QLR_UNROLLED {
-      unroll<Batch>([&](auto k) QLR_UNROLLED { sums.of[k][v].add(operand, of_x[k].operand(number)); });
+    for_each_pair<Vectors>(j0, [&](int number, auto v, const Pair& pair) QLR_UNROLLED {
+      unroll<Batch>([&](auto k) QLR_UNROLLED {
+        add(sums.of[k][v], pair, of_x[k].operand(2 * number), of_x[k].operand(2 * number + 1));
+      });
     });
     return sums.totals();
   }
 
   template <int Vectors>
   [[gnu::always_inline]] void decode_whole_block(Index j0, Words<Isa>* out) const noexcept {
-    Words<Isa> operands[std::size_t(operands_each)][std::size_t(Vectors)];
-    for_each_operand<Vectors>(
-        j0, [&](int number, auto v, const Words<Isa>& operand) QLR_UNROLLED { operands[number][v] = operand; });
+    Pair pairs[std::size_t(operands_each / 2)][std::size_t(Vectors)];
+    for_each_pair<Vectors>(j0, [&](int number, auto v, const Pair& pair) QLR_UNROLLED { pairs[number][v] = pair; });
     unroll<Vectors>([&](auto v) QLR_UNROLLED {
       const auto store = [&](int tile, int half, const Words<Isa>& operand)
                              QLR_UNROLLED { out[(2 * tile + half) * Vectors + v] = operand; };
-      if constexpr (looks_up_quarters) {
+      if constexpr (looks_up_256<Isa>) {
         unroll<2>([&](auto half) QLR_UNROLLED {
-          const Words<Isa> columns[4] = {operands[4 * half][v], operands[4 * half + 1][v], operands[4 * half + 2][v],
-                                         operands[4 * half + 3][v]};
+          const Words<Isa> columns[4] = {pairs[2 * half][v].even, pairs[2 * half][v].odd, pairs[2 * half + 1][v].even,
+                                         pairs[2 * half + 1][v].odd};
           unroll<4>([&](auto t) QLR_UNROLLED {
             constexpr int byte = t, tile = byte % 2 * 2 + byte / 2;
             store(tile, half, nth_bytes<byte, Isa>(columns));
@@ -145,8 +161,9 @@ class IntegerLanes<Isa, Term, std::enable_if_t<is_e8<typename Term::Grid>>> {
         });
       } else {
         unroll<4>([&](auto tile) QLR_UNROLLED {
-          const Words<Isa> even = operands[2 * tile][v], odd = operands[2 * tile + 1][v];
-          const Words<Isa> first = pair_bytes<0, Isa>(even, odd), second = pair_bytes<1, Isa>(even, odd);
+          const Pair& pair = pairs[tile][v];
+          const Words<Isa> first = pair_bytes<0, Isa>(pair.even, pair.odd),
+                           second = pair_bytes<1, Isa>(pair.even, pair.odd);
           store(tile, 0, pair_halves<0, Isa>(first, second));
           store(tile, 1, pair_halves<1, Isa>(first, second));
         });
@@ -163,7 +180,7 @@ class IntegerLanes<Isa, Term, std::enable_if_t<is_e8<typename Term::Grid>>> {
   class BlockOfX {
    public:
     explicit BlockOfX(const std::int8_t* x) noexcept {
-      if constexpr (looks_up_quarters)
+      if constexpr (looks_up_256<Isa>)
         detail::interleave_tiles<Isa>(x, values_);
       else
         for (Index k = 0; k < input_block; ++k)
@@ -189,8 +206,8 @@ class IntegerLanes<Isa, Term, std::enable_if_t<is_e8<typename Term::Grid>>> {
         const Pair pair = operands(codes[v]);
         unroll<Batch>([&](auto k) QLR_UNROLLED {
           const std::int8_t* values = x[k] + (tile - first) * tile_cols;
-          sums.of[k][v].add(pair.even, Words<Isa>(detail::every_other(values)));
-          sums.of[k][v].add(pair.odd, Words<Isa>(detail::every_other(values + 1)));
+          add(sums.of[k][v], pair, Words<Isa>(detail::every_other(values)),
+              Words<Isa>(detail::every_other(values + 1)));
         });
       });
     }
@@ -205,6 +222,17 @@ class IntegerLanes<Isa, Term, std::enable_if_t<is_e8<typename Term::Grid>>> {
   struct Pair {
     Words<Isa> even, odd;
   };
+
+  template <class Sum>
+  [[gnu::always_inline]] static void add(Sum& sum, const Pair& pair, const Words<Isa>& even,
+                                         const Words<Isa>& odd) noexcept {
+    if constexpr (Sum::together == 2) {
+      sum.add({pair.even, pair.odd}, {even, odd});
+    } else {
+      sum.add(pair.even, even);
+      sum.add(pair.odd, odd);
+    }
+  }
 
   static constexpr auto make_lookups() noexcept {
     std::array<std::array<std::uint8_t, 16>, std::size_t(stages)> tables{};
@@ -226,11 +254,21 @@ class IntegerLanes<Isa, Term, std::enable_if_t<is_e8<typename Term::Grid>>> {
     pair.odd += lookup(shift_right<4, Isa>(words));
   }
 
+  /// e8_signs of the low byte of each lane, which is linear: what its lowest bits give, the next and the highest.
+  [[gnu::always_inline]] static Words<Isa> signs(const Words<Isa>& words) noexcept {
+    using Table = EightWords<Isa>;
+    const auto& table = qlr::detail::e8_signs;
+    if constexpr (!Table::in_registers) return detail::look_up<Isa>(table, words & Words<Isa>(0xffu));
+    static constexpr auto low = detail::every_nth<1>(table), middle = detail::every_nth<8>(table),
+                          high = detail::every_nth<64>(table);
+    return Table(low)(words) ^ Table(middle)(shift_right<3, Isa>(words)) ^ Table(high)(shift_right<6, Isa>(words));
+  }
+
   [[gnu::always_inline]] Pair operands(const Words<Isa>& code) const noexcept {
     Pair pair{Words<Isa>(0u), Words<Isa>(0u)};
     const Words<Isa> byte(0xffu);
     const Words<Isa> source = detail::look_up<Isa>(qlr::detail::e8_sources, code & byte);
-    add_nibbles<0>(source ^ detail::look_up<Isa>(qlr::detail::e8_signs, shift_right<8, Isa>(code) & byte), pair);
+    add_nibbles<0>(source ^ signs(shift_right<8, Isa>(code)), pair);
     unroll<stages - 1>([&](auto stage) QLR_UNROLLED {
       const Words<Isa> number = shift_right<16 + 8 * decltype(stage)::value, Isa>(code) & byte;
       add_nibbles<decltype(stage)::value + 1>(detail::look_up<Isa>(qlr::detail::e8_representatives, number), pair);
@@ -288,30 +326,33 @@ class IntegerLanes<Isa, Term, std::enable_if_t<is_e8<typename Term::Grid>>> {
     return pair;
   }
 
-  /// Calls body(number, v, operand) for the operands of the four tiles from column j0 on.
+  /// The code of the Number-th of four tiles from `tile` on, of the v-th register of rows.
+  template <int Number>
+  [[gnu::always_inline]] Words<Isa> code_in_words(Index tile, int v) const noexcept {
+    if constexpr (Codes::width(0) == 16) {  // as in four_tiles
+      const Words<Isa> two = codes_.template word<0>(tile / 2 + Number / 2, v);
+      const Words<Isa> code = Number % 2 == 0 ? two & Words<Isa>(0xffffu) : shift_right<16, Isa>(two);
+      if constexpr (stages == 2)
+        return code | (shifted<8 * Number - 16, Isa>(codes_.template word<1>(tile / 4, v)) & Words<Isa>(0x00ff0000u));
+      return code;
+    } else {
+      return codes_.template word<0>(tile + Number, v);
+    }
+  }
+
+  /// Calls body(number, v, pair) for the pairs of operands of the four tiles from column j0 on.
   template <int Vectors, class Body>
-  [[gnu::always_inline]] void for_each_operand(Index j0, Body&& body) const noexcept {
+  [[gnu::always_inline]] void for_each_pair(Index j0, Body&& body) const noexcept {
     const Index tile = j0 / tile_cols;
-    if constexpr (looks_up_quarters) {
+    if constexpr (looks_up_256<Isa>) {
       FourTiles tiles[std::size_t(Vectors)];
       unroll<Vectors>([&](auto v) QLR_UNROLLED { tiles[v] = four_tiles(tile, v); });
-      unroll<4>([&](auto number) QLR_UNROLLED {
-        constexpr int quarter = decltype(number)::value;
-        unroll<Vectors>([&](auto v) QLR_UNROLLED {
-          const Pair pair = quarter_operands<quarter>(tiles[v]);
-          body(2 * quarter, v, pair.even);
-          body(2 * quarter + 1, v, pair.odd);
-        });
+      unroll<4>([&](auto quarter) QLR_UNROLLED {
+        unroll<Vectors>([&](auto v) QLR_UNROLLED { body(quarter, v, quarter_operands<quarter>(tiles[v])); });
       });
     } else {
       unroll<4>([&](auto t) QLR_UNROLLED {
-        Words<Isa> codes[std::size_t(Vectors)];
-        codes_.template tile<Vectors>(tile + t, codes);
-        unroll<Vectors>([&](auto v) QLR_UNROLLED {
-          const Pair pair = operands(codes[v]);
-          body(2 * t, v, pair.even);
-          body(2 * t + 1, v, pair.odd);
-        });
+        unroll<Vectors>([&](auto v) QLR_UNROLLED { body(t, v, operands(code_in_words<t>(tile, v))); });
       });
     }
   }

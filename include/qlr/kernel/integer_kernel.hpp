@@ -84,6 +84,12 @@ struct IntegerKernel {
     add_in_turn(term, input, b, panels, std::make_index_sequence<std::size_t(PanelsInTurn<Isa, Vectors>::count)>());
   }
 
+  /// Where a panel of several vectors decodes slowly, codes are decoded to memory for all vectors but the fewest.
+  template <class Isa>
+  static Index least_of_tile(const Term&) noexcept {
+    return decodes_slowly<Isa, Grid> ? most_alone + 1 : 2 * panel_batch;
+  }
+
   /// Adds the rows from i on of this term times the vectors from b on to the tile, the same bits as by add_product: as
   /// many runs at a time as are read in the order of memory while their sums and x stay in the first cache.
   template <class Isa>

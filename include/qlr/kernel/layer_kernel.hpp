@@ -27,9 +27,6 @@ struct Memory {
   Index batch;
 };
 
-/// So many vectors x, or more, are multiplied tile by tile.
-inline constexpr Index least_of_tile = 2 * panel_batch;
-
 /// How a layer runs the phases of a product (LayerOperations):
 ///   bytes(layer, batch)                      the memory that a product needs
 ///   input(layer, memory)                     where x (batch, cols) has to be put
@@ -85,7 +82,7 @@ struct LayerKernel<QplusLR<Q, L, R>, Activations> {
     const TermInput t{read_only(at.t), at.quantized_t, at.t_for_l};
     const MatrixView<float> out(y, memory.batch, layer.rows());
     if constexpr (std::is_same_v<Activations, Int8Activations>)
-      if (memory.batch >= least_of_tile) {
+      if (memory.batch >= least_of_tile<Isa>(KernelOf<Q>(), layer.q())) {
         const auto add_product = [&](auto& panel, Index b, Index i) {
           KernelOf<Q>::add_product(layer.q(), x, b, i, panel);
           if constexpr (Layer::has_factors) KernelOf<L>::add_product(layer.l(), t, b, i, panel);

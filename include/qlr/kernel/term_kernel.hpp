@@ -103,6 +103,26 @@ void for_each_segment(const Kernel& kernel, const Term& term, const TermInput& i
 
 namespace detail {
 
+template <class Isa, class Kernel, class Term, class = void>
+struct LeastOfTile {
+  static Index of(const Term&) noexcept { return 2 * panel_batch; }
+};
+template <class Isa, class Kernel, class Term>
+struct LeastOfTile<Isa, Kernel, Term,
+                   std::void_t<decltype(Kernel::template least_of_tile<Isa>(std::declval<const Term&>()))>> {
+  static Index of(const Term& term) noexcept { return Kernel::template least_of_tile<Isa>(term); }
+};
+
+}  // namespace detail
+
+/// So many vectors x, or more, are multiplied tile by tile: what the term's kernel says, if it does.
+template <class Isa, class Kernel, class Term>
+Index least_of_tile(const Kernel&, const Term& term) noexcept {
+  return detail::LeastOfTile<Isa, Kernel, Term>::of(term);
+}
+
+namespace detail {
+
 /// Products in floats in the place of products in integers.
 template <class Term>
 struct FloatKernel : TermKernel<Term, FloatActivations> {
@@ -270,6 +290,10 @@ struct AnyTermKernel {
   static void add_product(const Term& term, const TermInput& input, Index b, Index i,
                           Panel<Isa, Batch, Vectors>& panel) noexcept {
     term.visit([&](const auto& held) { kernel_of(held).add_product(held, input, b, i, panel); });
+  }
+  template <class Isa>
+  static Index least_of_tile(const Term& term) noexcept {
+    return term.visit([](const auto& held) { return kernel::least_of_tile<Isa>(kernel_of(held), held); });
   }
   static constexpr bool can_take_turns = (detail::can_take_turns<TermKernel<Terms, Activations>> || ...);
   static bool takes_turns(const Term& term) noexcept {

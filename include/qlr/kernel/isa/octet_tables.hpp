@@ -3,11 +3,12 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 #include "qlr/core/arch.hpp"
 #include "qlr/kernel/isa/lanes.hpp"
 
-#if defined(__AVX512VBMI__) && defined(__GFNI__)
+#if XSIMD_WITH_AVX2
 #include <immintrin.h>
 #endif
 
@@ -41,6 +42,37 @@ class ByteQuarters {
 
  private:
   alignas(64) std::uint8_t bytes_[4][256];
+};
+
+/// A table of eight words, looked up by the low three bits of every lane; the others may be anything.
+template <class Isa>
+class EightWords {
+ public:
+  /// Whether a look-up takes an instruction instead of a memory access for each lane.
+  static constexpr bool in_registers =
+#if XSIMD_WITH_AVX512F
+      lanes<Isa> == 16 ||
+#endif
+#if XSIMD_WITH_AVX2
+      std::is_base_of_v<xsimd::avx2, typename Isa::Xsimd> ||
+#endif
+      false;
+
+  explicit EightWords(const std::array<std::uint32_t, 8>& table) noexcept : table_(table) {}
+
+  [[gnu::always_inline]] Words<Isa> operator()(const Words<Isa>& words) const noexcept {
+#if XSIMD_WITH_AVX2
+    const __m256i table = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(table_.data()));
+#if XSIMD_WITH_AVX512F
+    if constexpr (lanes<Isa> == 16) return Words<Isa>(_mm512_permutexvar_epi32(words, _mm512_broadcast_i64x4(table)));
+#endif
+    if constexpr (in_registers && lanes<Isa> == 8) return Words<Isa>(_mm256_permutevar8x32_epi32(table, words));
+#endif
+    return gather<Isa>(table_.data(), words & Words<Isa>(7u));
+  }
+
+ private:
+  const std::array<std::uint32_t, 8>& table_;
 };
 
 /// A matrix of bits whose k-th column is what bit k of a byte gives.
