@@ -68,8 +68,7 @@ struct IntegerKernel {
     const Runs runs(term, offset<Isa>());
     const IntegerLanes<Isa, Term> codes(term, i);
     const Index whole = runs.whole_blocks(codes.columns_in_words());
-    runs.add_whole(codes, quantized(term, input).from(b), i, 0, whole, panel);
-    add_end(runs, codes, term, input, b, i, whole, panel);
+    add_from(0, whole, runs, codes, term, input, b, i, panel);
   }
 
   /// Codes of more bits gain nothing, and those of lattices and trellises lose by it.
@@ -107,7 +106,7 @@ struct IntegerKernel {
       else
         tile.for_each_panel([&](auto& panel, Index k, Index row) {
           const IntegerLanes<Isa, Term> codes(term, i + row);
-          runs.add_whole(codes, x.from(b + k), i + row, first, end, panel);
+          runs.add_whole(codes, x.from(b + k), i + row, first, end, end, panel);
           if (k == 0) ask_for<panel_vectors<Isa, panel_batch>>(codes, end, end - first);
         });
       first = end;
@@ -135,27 +134,23 @@ struct IntegerKernel {
     const Index whole = runs.whole_blocks(codes[0].columns_in_words());
     for (Index first = 0; first < whole;) {
       const Index end = Runs::runs_end(first, whole, Runs::whole_runs(first, whole, Runs::longest));
-      (runs.add_whole(codes[Numbers], x, panels.row(int(Numbers)), first, end, panels.panels[Numbers]), ...);
+      (runs.add_whole(codes[Numbers], x, panels.row(int(Numbers)), first, end, end, panels.panels[Numbers]), ...);
       first = end;
     }
-    (add_end(runs, codes[Numbers], term, input, b, panels.row(int(Numbers)), whole, panels.panels[Numbers]), ...);
+    (add_from(whole, whole, runs, codes[Numbers], term, input, b, panels.row(int(Numbers)), panels.panels[Numbers]),
+     ...);
   }
 
-  /// Adds what the whole blocks leave, and minima.
+  /// Adds the blocks from `first` on, of which those before `whole` are whole, and minima.
   template <class Isa, int Batch, int Vectors>
-  static void add_end(const Runs& runs, const IntegerLanes<Isa, Term>& codes, const Term& term, const TermInput& input,
-                      Index b, Index i, Index whole, Panel<Isa, Batch, Vectors>& panel) noexcept {
-    if (whole * input_block < term.cols()) add_rest(runs, codes, quantized(term, input).from(b), i, whole, panel);
+  static void add_from(Index first, Index whole, const Runs& runs, const IntegerLanes<Isa, Term>& codes,
+                       const Term& term, const TermInput& input, Index b, Index i,
+                       Panel<Isa, Batch, Vectors>& panel) noexcept {
+    const QuantizedVectors x = quantized(term, input).from(b);
+    const Index end = whole + (runs.is_last_block(whole) && codes.can_pad_block(whole * input_block));
+    runs.add_whole(codes, x, i, first, whole, end, panel);
+    if (end * input_block < term.cols()) runs.add_rest(codes, x, i, end, panel);
     if constexpr (sums_minima) add_minima(term, input, b, panel);
-  }
-  template <class Isa, int Batch, int Vectors>
-  [[gnu::noinline]] static void add_rest(const Runs& runs, const IntegerLanes<Isa, Term>& codes,
-                                         const QuantizedVectors& x, Index i, Index whole,
-                                         Panel<Isa, Batch, Vectors>& panel) noexcept {
-    if (runs.is_last_block(whole) && codes.can_pad_block(whole * input_block))
-      runs.add_whole(codes, x, i, whole, whole + 1, panel);
-    else
-      runs.add_rest(codes, x, i, whole, panel);
   }
 
   /// Asks for the codes of `count` blocks from `first` on.

@@ -164,14 +164,15 @@ class IntegerRuns {
     });
   }
 
-  /// Adds the runs of the whole blocks in [first, end) for the panel's rows, which begin at i. Not inlined, so
-  /// that the panel of several vectors stays in memory and leaves registers to a run.
+  /// Adds the runs of the blocks in [first, end) for the panel's rows, which begin at i; those from `whole` on are runs
+  /// of one. Not inlined, so that the panel of several vectors stays in memory and leaves registers to a run.
+  /// @pre sum_whole_block can sum the blocks
   template <class Lanes, class Isa, int Batch, int Vectors>
   [[gnu::noinline]] void add_whole(const Lanes& lanes_of_codes, const QuantizedVectors& x, Index i, Index first,
-                                   Index end, Panel<Isa, Batch, Vectors>& panel) const noexcept {
+                                   Index whole, Index end, Panel<Isa, Batch, Vectors>& panel) const noexcept {
     std::conditional_t<Batch == 1, Panel<Isa, Batch, Vectors>, Panel<Isa, Batch, Vectors>&> total = panel;
     for (Index block = first; block < end;) {
-      const Index stop = run_end(block, end), group = group_of(block);
+      const Index stop = run_end(block, block < whole ? whole : end), group = group_of(block);
       const auto of_rows = factors<Isa, Vectors>(i, group);
       if constexpr (Batch == 1) load_before_others();
       float sums_of_x[std::size_t(Batch)];
@@ -185,8 +186,8 @@ class IntegerRuns {
 
   /// Adds the blocks from `block` on, each a run.
   template <class Isa, int Batch, int Vectors>
-  void add_rest(const IntegerLanes<Isa, Term>& codes, const QuantizedVectors& x, Index i, Index block,
-                Panel<Isa, Batch, Vectors>& panel) const noexcept {
+  [[gnu::noinline]] void add_rest(const IntegerLanes<Isa, Term>& codes, const QuantizedVectors& x, Index i, Index block,
+                                  Panel<Isa, Batch, Vectors>& panel) const noexcept {
     const InputBlocks partition = blocks(term_);
     for (; block < partition.count(); ++block) {
       const Index j0 = partition.begin(block), j1 = partition.end(block);
