@@ -276,18 +276,18 @@ class CodeLanes {
   }
 
   /// The codes of `count` neighbouring tiles, each in a byte of each lane, zeros in the bytes that are left.
-  /// @pre count = 1, or has_quads and 1 <= count <= 4; 0 <= first, first + count <= tiles
+  /// @pre count = 1, or has_quads and 1 <= count <= 4; they are tiles of the rows
   template <int Vectors>
   void tiles(Index first, Index count, Words<Isa>* out) const noexcept {
     unroll<Codes::planes>([&](auto number) QLR_UNROLLED {
       constexpr int plane = decltype(number)::value;
       constexpr std::uint32_t mask = Codes::mask(plane);
       Words<Isa> words[std::size_t(Vectors)];
-      const std::uint8_t* word = nullptr;
+      const std::uint8_t* word = nullptr;  // which these are, or of the last step how many bytes lie before them
       Index before = -1;
       for (Index n = 0; n < count; ++n) {
         const TilePlace place = locate<plane>(first + n);
-        if (n == 0 || place.first_word != word || place.before != before)
+        if (n == 0 || place.first_word != word || place.before != before)  // n for compilers, which warn else
           unroll<Vectors>([&](auto v) QLR_UNROLLED { words[v] = load(place, v); });
         word = place.first_word;
         before = place.before;
@@ -396,7 +396,7 @@ class CodeLanes {
       before += 2;
       position -= in_half_word;
     }
-    const int at = int(position);
+    const int at = int(position);  // a call each: the piece's bytes are known in them
     const int bit = piece == 4   ? Codes::bit(Plane, 4, at)
                     : piece == 2 ? Codes::bit(Plane, 2, at)
                                  : Codes::bit(Plane, 1, at);

@@ -260,7 +260,7 @@ class IntegerLanes {
     DotSum<Isa, Operands::Integers::largest, int(input_block)> sums[std::size_t(Batch)][std::size_t(Vectors)];
     for (Index j = j0; j < j1;) {
       const bool is_quad = j % 4 == 0 && j + 4 <= std::min(j1, codes_.tiles_in_words());
-      const Index count = std::min<Index>(4, j1 - j);
+      const Index count = std::min(4 - j % 4, j1 - j);
       Words<Isa> operands[std::size_t(Vectors)];
       if (is_quad) {
         const auto quad = codes_.template quad<Vectors>(j / 4);
@@ -270,7 +270,8 @@ class IntegerLanes {
       }
       unroll<Vectors>([&](auto v) QLR_UNROLLED { operands[v] = operands_.of_codes(operands[v]); });
       unroll<Batch>([&](auto k) QLR_UNROLLED {
-        const Words<Isa> of_x = first_bytes<Isa>(x[k] + (j - j0), count);
+        const std::int8_t* values = x[k] + (j - j0);
+        const Words<Isa> of_x = is_quad ? broadcast_word<Isa>(values) : first_bytes<Isa>(values, count);
         unroll<Vectors>([&](auto v) QLR_UNROLLED { sums[k][v].add(operands[v], of_x); });
       });
       j += count;
