@@ -10,6 +10,11 @@ target_compile_options(qlr_program INTERFACE -Wall -Wextra -Wpedantic -Wshadow -
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # no collection of garbage within 4 GB, twice this heap: after one, kernels take up to 1.7 times as long
   target_compile_options(qlr_program INTERFACE "SHELL:--param ggc-min-heapsize=2097152")
+  # so memory may be what limits how many can run at once
+  cmake_host_system_information(RESULT memory QUERY TOTAL_PHYSICAL_MEMORY)
+  math(EXPR jobs "1 + ${memory} / 4096")
+  set_property(GLOBAL APPEND PROPERTY JOB_POOLS compile=${jobs})
+  set(CMAKE_JOB_POOL_COMPILE compile)
 endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   # false alarms of its AVX-512 intrinsics: https://gcc.gnu.org/bugzilla/show_bug.cgi?id=105593
