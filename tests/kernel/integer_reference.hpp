@@ -175,7 +175,7 @@ template <class Q>
 void check_many_vectors() {
   const std::string type = Q::type_name();
   CAPTURE(type);
-  for (const Index batch : {17, 130}) {
+  for (const Index batch : {3, 5, 7, 17, 130}) {
     CAPTURE(batch);
     const RandomLayer<QplusLR<Q>> layer(3, {150, 616, 0});
     const std::vector<float> x = random_vector(4, batch * layer->cols());
