@@ -146,7 +146,7 @@ class LogScales : public ScaleOrder {
   /// 2^((code - 255) / 16) for codes from 1 on; 0 for code 0.
   static float ratio(std::uint8_t code) noexcept { return ratios()[code]; }
 
-  /// ratio(240) to ratio(255), of which all others are halves: ratio(code) = 2 * ratio(code - 16), but of code 0 it is 0.
+  /// ratio(240) to ratio(255): of a code that is not 0, ratio is that of code % 16 + 240, halved 15 - code / 16 times.
   static const float* largest_ratios() noexcept { return ratios().data() + 240; }
 
   float at(Index row_group, Index col_group) const noexcept {

@@ -37,6 +37,7 @@ class InputBlocks {
     return group * in_group_ + (entry - group * extent_) / input_block;
   }
   Index group_of(Index block) const noexcept { return is_one_group() ? 0 : block / in_group_; }
+  /// @pre block < count()
   Index begin(Index block) const noexcept {
     const Index group = group_of(block);
     return group * extent_ + (block - group * in_group_) * input_block;
@@ -46,7 +47,7 @@ class InputBlocks {
   }
 
  private:
-  /// Most vectors are, and a division takes as long as a block of few rows.
+  /// Most vectors are one, and a division takes as long as a block of few rows.
   bool is_one_group() const noexcept { return extent_ >= length_; }
   Index group_of_entry(Index entry) const noexcept { return is_one_group() ? 0 : entry / extent_; }
 

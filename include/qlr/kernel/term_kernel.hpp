@@ -51,7 +51,8 @@ struct TermInput {
 
 /// How a matrix term takes part in products. A term of one's own specializes it with the members that it has for
 /// Quantized; without a specialization for Int8Activations it multiplies floats. One that derives from another kernel
-/// and has an add_product of its own has can_take_turns = false as well.
+/// and has an add_product of its own has can_take_turns = false as well. It may say from how many vectors x on a layer
+/// whose Q it is multiplies tile by tile (least_of_tile).
 template <class Term, class Activations = FloatActivations>
 struct TermKernel;
 
