@@ -14,6 +14,7 @@
 #include "qlr/io/model_file.hpp"
 #include "qlr/io/npy.hpp"
 #include "qlr/io/output_file.hpp"
+#include "qlr/io/save_layer.hpp"
 #include "stored_model.hpp"
 
 namespace cli {

@@ -22,6 +22,7 @@
 #include "qlr/io/checkpoint.hpp"
 #include "qlr/io/model_file.hpp"
 #include "qlr/io/npy.hpp"
+#include "qlr/io/save_layer.hpp"
 #include "qlr/model/allocation.hpp"
 #include "qlr/model/parts.hpp"
 #include "qlr/model/predictions.hpp"

@@ -14,6 +14,7 @@
 #include "qlr/format/q_plus_lr.hpp"
 #include "qlr/format/transformed.hpp"
 #include "qlr/format/trellis.hpp"
+#include "qlr/io/save_layer.hpp"
 #include "temporary_directory.hpp"
 
 namespace layer_file_test {

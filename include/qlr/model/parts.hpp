@@ -21,6 +21,7 @@
 #include "qlr/io/mapped_file.hpp"
 #include "qlr/io/output_file.hpp"
 #include "qlr/io/safetensors.hpp"
+#include "qlr/io/save_layer.hpp"
 
 namespace qlr {
 inline namespace QLR_ARCH {
